@@ -1,0 +1,45 @@
+"""The `charges` relation that allocation reads, and how a rule's conditions read one charge, as SQL.
+
+One row per row of the bill, in FOCUS terms: `day` and `day_end` (the days the charge covers, UTC, end excluded),
+`invoice`, `currency`, the columns of `rules.COLUMNS`, `description`, `tags` (a map), and the two costs `effective` and
+`billed` as DECIMAL(38,12). A value that is empty is NULL.
+"""
+
+from collections.abc import Iterable
+
+from tenantscope_cost_explorer.rules import Condition, Rule, Selector, Tag
+
+TENANT_ID = "[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
+
+
+def literal(value: str | None) -> str:
+    """A SQL text literal."""
+    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+
+
+def value_of(selector: Selector | None) -> str:
+    """The SQL expression for a selector's value; NULL where the charge does not say."""
+    if selector is None:
+        return "CAST(NULL AS VARCHAR)"
+    if isinstance(selector, Tag):
+        return f"nullif(tags[{literal(selector.key)}], '')"
+    return selector.name
+
+
+def holds(condition: Condition) -> str:
+    """The SQL predicate for a condition."""
+    value = value_of(condition.selector)
+    if condition.values is None:
+        return f"{value} IS NOT NULL"
+    if not isinstance(condition.selector, Tag) and condition.selector.name == "description":
+        return "(" + " OR ".join(f"contains({value}, {literal(part)})" for part in condition.values) + ")"
+    return f"{value} IN ({', '.join(literal(each) for each in condition.values)})"
+
+
+def first_match(rules: Iterable[Rule]) -> str:
+    """The SQL expression for the number of the first rule that consumes a charge; NULL where none does."""
+    cases = [
+        f"WHEN {' AND '.join(holds(condition) for condition in rule.conditions)} THEN {number}"
+        for number, rule in enumerate(rules)
+    ]
+    return f"CAST(CASE {' '.join(cases)} END AS INTEGER)"

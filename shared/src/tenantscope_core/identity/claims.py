@@ -1,0 +1,85 @@
+"""From verified claims to a caller; which claim means what is configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from tenantscope_core.identity.caller import Audience, Caller, is_tenant_id
+from tenantscope_core.identity.refusal import CallerRefused, Reason
+
+_MAX_ACTORS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMap:
+    """The names of the claims that carry tenant, tier, scopes and groups, and what makes a caller a provider."""
+
+    tenant: str = "custom:tenantId"
+    tier: str = "custom:tenantTier"
+    scope: str = "scope"
+    groups: str = "cognito:groups"
+    provider_scope: str = "provider"
+    provider_group: str | None = None
+
+    def caller(self, claims: Mapping[str, Any]) -> Caller:
+        """The caller that verified claims describe.
+
+        Raises:
+            CallerRefused: No tenant, one that is no tenant id, or both a tenant and the provider's scope.
+        """
+        scopes = frozenset(_words(claims.get(self.scope)))
+        is_provider = self.provider_scope in scopes or (
+            self.provider_group is not None and self.provider_group in _words(claims.get(self.groups))
+        )
+        tenant = claims.get(self.tenant)
+        if is_provider and tenant is not None:
+            raise CallerRefused(
+                Reason.AMBIGUOUS,
+                "The token speaks for a tenant and for the provider at once; it must speak for one of them.",
+            )
+        if not is_provider:
+            self._require_tenant(tenant)
+        tier = claims.get(self.tier)
+        return Caller(
+            subject=str(claims["sub"]),
+            audience=Audience.PROVIDER if is_provider else Audience.TENANT,
+            tenant=None if is_provider else cast(str, tenant),
+            tier=tier if isinstance(tier, str) and is_tenant_id(tier) and not is_provider else None,
+            scopes=scopes,
+            expires=datetime.fromtimestamp(float(claims["exp"]), UTC),
+            actors=_actors(claims.get("act")),
+        )
+
+    def _require_tenant(self, tenant: object) -> None:
+        if tenant is None or tenant == "":
+            raise CallerRefused(
+                Reason.TENANT_MISSING,
+                f"The token names no tenant (claim {self.tenant!r}). A machine token from client credentials carries "
+                "none: call with a user's token, or exchange the user's token for one that is meant for this server.",
+            )
+        if not is_tenant_id(tenant):
+            raise CallerRefused(
+                Reason.TENANT_INVALID,
+                f"The token's tenant (claim {self.tenant!r}) is not a tenant id: 1 to 63 letters, digits, '_' or '-', "
+                "beginning with a letter or digit.",
+            )
+
+
+def _words(value: object) -> list[str]:
+    """Scopes or groups, written as one string with spaces or as a list of strings."""
+    if isinstance(value, str):
+        return value.split()
+    if isinstance(value, list):
+        return [word for word in cast(list[object], value) if isinstance(word, str)]
+    return []
+
+
+def _actors(act: object) -> tuple[str, ...]:
+    """The agents that act for the subject, outermost first (RFC 8693 section 4.1)."""
+    found: list[str] = []
+    while isinstance(act, dict) and len(found) < _MAX_ACTORS:
+        claims = cast(dict[str, object], act)
+        found.append(str(claims.get("sub", ""))[:256])
+        act = claims.get("act")
+    return tuple(found)

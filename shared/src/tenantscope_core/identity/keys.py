@@ -1,0 +1,140 @@
+"""The issuer's public keys: fetched by JWKS, cached, refreshed on rotation, kept while the issuer is unreachable."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+import httpx2
+import jwt
+
+from tenantscope_core.results.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+REFRESH_EVERY = timedelta(minutes=10)
+REFRESH_AT_MOST_EVERY = timedelta(seconds=30)  # so that tokens with invented key ids cannot make us hammer the issuer
+KEEP_REMOVED_FOR = timedelta(minutes=5)  # a key that one replica of the issuer no longer lists may still be signing
+KEEP_UNREACHABLE_FOR = timedelta(hours=24)
+FETCH_TIMEOUT_SECONDS = 5.0
+_MAX_DOCUMENT_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    key: jwt.PyJWK
+    last_listed: datetime
+
+
+class KeySet:
+    """The keys of one issuer.
+
+    `find` answers from the cache; it asks the issuer when a key id is unknown (at most every 30 s, one request at a
+    time) or the cache is ten minutes old. An issuer that cannot be reached is survived on the cached keys for a day.
+    """
+
+    def __init__(
+        self, issuer: str, *, jwks_url: str | None, http: httpx2.AsyncClient, clock: Callable[[], datetime]
+    ) -> None:
+        self._issuer = issuer
+        self._jwks_url = jwks_url
+        self._http = http
+        self._clock = clock
+        self._keys: dict[str, _Listed] = {}
+        self._fetched: datetime | None = None
+        self._tried: datetime | None = None
+        self._reachable = True
+        self._lock = anyio.Lock()
+        self.fetches = 0
+
+    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
+        """The key with that id, or the only key when the token names none; None when the issuer lists no such key.
+
+        Raises:
+            Unavailable: The key is not cached and the issuer cannot be asked.
+        """
+        if self._is_due():
+            await self._refresh()
+        found = self._cached(key_id)
+        if found is None and self._may_ask():
+            await self._refresh()
+            found = self._cached(key_id)
+        if found is None and not self._reachable:
+            raise Unavailable(
+                "The identity provider's keys cannot be fetched just now, so the token cannot be checked.",
+                retry_after_seconds=self._seconds_until_next_try(),
+            )
+        return found
+
+    def _cached(self, key_id: str | None) -> jwt.PyJWK | None:
+        now = self._clock()
+        if self._fetched is None or now - self._fetched > KEEP_UNREACHABLE_FOR:
+            return None
+        listed = {
+            name: entry.key
+            for name, entry in self._keys.items()
+            if self._fetched - entry.last_listed <= KEEP_REMOVED_FOR
+        }
+        if key_id is not None:
+            return listed.get(key_id)
+        return next(iter(listed.values())) if len(listed) == 1 else None
+
+    def _is_due(self) -> bool:
+        stale = self._fetched is None or self._clock() - self._fetched >= REFRESH_EVERY
+        return stale and self._may_ask()
+
+    def _may_ask(self) -> bool:
+        return self._tried is None or self._clock() - self._tried >= REFRESH_AT_MOST_EVERY
+
+    def _seconds_until_next_try(self) -> float:
+        if self._tried is None:
+            return 1.0
+        return max(1.0, (REFRESH_AT_MOST_EVERY - (self._clock() - self._tried)).total_seconds())
+
+    async def _refresh(self) -> None:
+        async with self._lock:
+            if not self._may_ask():
+                return  # whoever held the lock has just asked
+            self._tried = self._clock()
+            try:
+                with anyio.fail_after(FETCH_TIMEOUT_SECONDS):
+                    document = await self._fetch()
+            except (httpx2.HTTPError, TimeoutError, ValueError) as error:
+                self._reachable = False
+                log.warning("issuer=%s keys not fetched: %s", self._issuer, type(error).__name__)
+                return
+            self._reachable = True
+            self._fetched = self._tried
+            self._remember(document)
+
+    def _remember(self, document: Mapping[str, Any]) -> None:
+        now = self._clock()
+        for entry in document.get("keys", []):
+            try:
+                key = jwt.PyJWK(entry)
+            except jwt.PyJWTError:
+                continue  # a kind of key that we do not know; others in the set are none the worse
+            if entry.get("use", "sig") == "sig" and key.key_type in ("RSA", "EC", "OKP"):
+                self._keys[str(entry.get("kid", ""))] = _Listed(key, now)
+        self._keys = {n: listed for n, listed in self._keys.items() if now - listed.last_listed <= KEEP_REMOVED_FOR}
+
+    async def _fetch(self) -> Mapping[str, Any]:
+        self.fetches += 1
+        if self._jwks_url is None:
+            configuration = await self._get(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
+            if configuration.get("issuer") != self._issuer:
+                raise ValueError("the discovery document is another issuer's")
+            self._jwks_url = str(configuration["jwks_uri"])
+        return await self._get(self._jwks_url)
+
+    async def _get(self, url: str) -> dict[str, Any]:
+        response = await self._http.get(url, headers={"accept": "application/json"})
+        response.raise_for_status()
+        if len(response.content) > _MAX_DOCUMENT_BYTES:
+            raise ValueError("the document is too large")
+        document = response.json()
+        if not isinstance(document, dict):
+            raise ValueError("the document is no JSON object")
+        return document  # pyright: ignore[reportUnknownVariableType]

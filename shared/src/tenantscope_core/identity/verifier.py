@@ -1,0 +1,133 @@
+"""Verifies a JWT: algorithm, key, signature, issuer, audience, times; then maps its claims to a caller."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+import jwt
+
+from tenantscope_core.identity.caller import Caller
+from tenantscope_core.identity.claims import ClaimMap
+from tenantscope_core.identity.keys import KeySet
+from tenantscope_core.identity.refusal import Reason, TokenRefused
+
+ASYMMETRIC_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
+LEEWAY_SECONDS = 10
+_MAX_TOKEN_CHARS = 20_000  # what STS takes for a web identity
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified caller with the token that proves it; the token goes nowhere but to STS."""
+
+    caller: Caller
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """What a token must say; `client_ids` stand in where a token has no audience (Cognito access tokens)."""
+
+    issuer: str
+    audiences: frozenset[str]
+    client_ids: frozenset[str] = frozenset()
+    algorithms: frozenset[str] = frozenset({"RS256", "ES256", "EdDSA"})
+
+    def __post_init__(self) -> None:
+        if not self.audiences and not self.client_ids:
+            raise ValueError("a server needs an audience, or client ids for tokens without one")
+        if not self.algorithms or not self.algorithms <= ASYMMETRIC_ALGORITHMS:
+            raise ValueError(f"algorithms must be among {', '.join(sorted(ASYMMETRIC_ALGORITHMS))}")
+
+
+class Verifier:
+    """The one way from a token to a caller, the same for every transport."""
+
+    def __init__(self, rules: TokenRules, claims: ClaimMap, keys: KeySet, *, clock: Callable[[], datetime]) -> None:
+        self._rules = rules
+        self._claims = claims
+        self._keys = keys
+        self._clock = clock
+
+    async def identify(self, token: str | None) -> Identity:
+        """Who holds this token.
+
+        Raises:
+            TokenRefused: It does not verify; the reason is one of `Reason`.
+            CallerRefused: It verifies and names no usable caller.
+            Unavailable: Its key is not known here and the issuer cannot be asked.
+        """
+        if not token:
+            raise TokenRefused(Reason.MISSING, "There is no token: this server needs a bearer token for every call.")
+        if len(token) > _MAX_TOKEN_CHARS:
+            raise TokenRefused(Reason.MALFORMED, "The token is too long to be one.")
+        return Identity(self._claims.caller(await self._verify(token)), token)
+
+    async def _verify(self, token: str) -> dict[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.InvalidTokenError:
+            raise TokenRefused(Reason.MALFORMED, "The token is not a JWT.") from None
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm not in self._rules.algorithms:
+            raise TokenRefused(
+                Reason.ALGORITHM,
+                f"The token is signed with an algorithm that this server does not accept; "
+                f"it accepts {', '.join(sorted(self._rules.algorithms))}.",
+            )
+        key = await self._keys.find(key_id)
+        if key is None:
+            raise TokenRefused(
+                Reason.UNKNOWN_KEY, "The token is signed with a key that the issuer does not list; get a new token."
+            )
+        claims = self._decode(token, key, algorithm)
+        self._check_times(claims)
+        self._check_audience(claims)
+        return claims
+
+    def _decode(self, token: str, key: jwt.PyJWK, algorithm: str) -> dict[str, Any]:
+        checks = {"require": ["exp", "iss", "sub"], "verify_aud": False, "verify_exp": False, "verify_nbf": False}
+        try:
+            return jwt.decode(
+                token,
+                key.key,  # not the PyJWK: its own algorithm would win over the pinned one
+                algorithms=[algorithm],
+                issuer=self._rules.issuer,
+                options={**checks, "verify_iat": False},  # pyright: ignore[reportArgumentType]
+            )
+        except jwt.InvalidIssuerError:
+            raise TokenRefused(Reason.ISSUER, "The token comes from another issuer than this server trusts.") from None
+        except jwt.MissingRequiredClaimError as error:
+            raise TokenRefused(Reason.CLAIM, f"The token lacks the claim {error.claim!r}.") from None
+        except jwt.InvalidSignatureError:
+            raise TokenRefused(Reason.SIGNATURE, "The token's signature is not the issuer's.") from None
+        except (jwt.InvalidTokenError, jwt.InvalidKeyError, TypeError, ValueError):
+            # A key of another kind than the algorithm ends here too.
+            raise TokenRefused(Reason.MALFORMED, "The token cannot be read.") from None
+
+    def _check_times(self, claims: dict[str, Any]) -> None:
+        now = self._clock().timestamp()
+        try:
+            expires, begins = float(claims["exp"]), float(claims.get("nbf", 0))
+        except (TypeError, ValueError):
+            raise TokenRefused(Reason.MALFORMED, "The token's times are not numbers.") from None
+        if not expires > now - LEEWAY_SECONDS:
+            raise TokenRefused(Reason.EXPIRED, "The token has expired; get a new one.")
+        if not begins <= now + LEEWAY_SECONDS:
+            raise TokenRefused(Reason.NOT_YET_VALID, "The token is not valid yet; check the clocks.")
+
+    def _check_audience(self, claims: dict[str, Any]) -> None:
+        if claims.get("token_use", "access") != "access":
+            raise TokenRefused(Reason.TOKEN_USE, "This is an ID token; call with an access token.")
+        audience = claims.get("aud")
+        if audience is None:
+            if claims.get("token_use") == "access" and claims.get("client_id") in self._rules.client_ids:
+                return
+            raise TokenRefused(
+                Reason.AUDIENCE,
+                "The token names no audience, and its client is not one that this server was told to accept.",
+            )
+        named = cast(list[object], audience) if isinstance(audience, list) else [audience]
+        if not any(name in self._rules.audiences for name in named if isinstance(name, str)):
+            raise TokenRefused(Reason.AUDIENCE, "The token is meant for another audience than this server.")

@@ -1,0 +1,1 @@
+"""What an answer is made of: failures, money, periods, cursors."""

@@ -1,0 +1,36 @@
+"""What a tool function is given: who calls, about whose data, with which credentials and sources."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from tenantscope_core.credentials.session import TenantSession
+from tenantscope_core.identity.caller import Caller
+from tenantscope_core.results.cursors import Cursors
+
+SourcesT = TypeVar("SourcesT")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[SourcesT]):
+    """One admitted call.
+
+    `tenant` is whose data the call is about: the caller's own tenant, or for the provider the tenant it named; None
+    means the whole fleet, which only the provider can ask about. `aws` signs with credentials vended for exactly that.
+    """
+
+    caller: Caller
+    tenant: str | None
+    aws: TenantSession
+    sources: SourcesT
+    now: datetime
+    cursors: Cursors
+    report_progress: Callable[[float, float | None, str | None], Awaitable[None]]
+
+    @property
+    def one_tenant(self) -> str:
+        """The tenant of a call that is always about one; a fleet call here is a fault of the tool's declaration."""
+        if self.tenant is None:
+            raise LookupError("a fleet call has no tenant")
+        return self.tenant

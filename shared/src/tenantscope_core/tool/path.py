@@ -1,0 +1,158 @@
+"""The path of a call: identify, authorise, admit, vend, run, shape, meter. Each step may refuse; none is skipped."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import anyio
+from mcp import types
+
+from tenantscope_core.admission.limiter import Admission
+from tenantscope_core.admission.standing import Standings
+from tenantscope_core.credentials.broker import Grant
+from tenantscope_core.credentials.session import TenantSession
+from tenantscope_core.credentials.vault import Vault
+from tenantscope_core.identity.caller import Caller
+from tenantscope_core.identity.verifier import Identity
+from tenantscope_core.results.cursors import CursorKey
+from tenantscope_core.results.errors import NotFound
+from tenantscope_core.tool.call import Call
+from tenantscope_core.tool.declaration import Tool
+from tenantscope_core.tool.metering import CallRecord, Meter
+from tenantscope_core.tool.outcome import answered, as_failure, refused
+
+SourcesT = TypeVar("SourcesT")
+
+Progress = Callable[[float, float | None, str | None], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The roles that this server assumes; they come from configuration, never from a claim."""
+
+    tenant: str
+    provider: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gatekeepers:
+    """What stands between a verified caller and a tool."""
+
+    admission: Admission
+    vault: Vault
+    roles: Roles
+    standings: Standings | None
+    cursor_key: CursorKey
+    clock: Callable[[], datetime]
+    provider_scope: str
+    call_timeout_seconds: float
+
+
+class ToolPath(Generic[SourcesT]):
+    """Takes every call of one server's tools from door to door."""
+
+    def __init__(self, server: str, tools: Sequence[Tool], gate: Gatekeepers, sources: SourcesT, meter: Meter) -> None:
+        self._server = server
+        self._tools = {tool.name: tool for tool in tools}
+        self._gate = gate
+        self._sources = sources
+        self._meter = meter
+
+    async def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        identify: Callable[[], Awaitable[Identity]],
+        report_progress: Progress,
+    ) -> types.CallToolResult:
+        """The result of a call; a failure is a result too, and only cancellation is raised."""
+        tool = self._tools.get(name)
+        record = CallRecord(self._server, tool.name if tool else "unknown")
+        started = time.perf_counter()
+        try:
+            with anyio.fail_after(self._gate.call_timeout_seconds):
+                identity = await identify()
+                if tool is None:
+                    raise NotFound("This server has no tool of that name; list its tools.")
+                result, record.answer_bytes = await self._run(tool, arguments, identity, report_progress, record)
+            record.outcome = "ok"
+        except Exception as error:
+            failure = as_failure(error, server=self._server, tool=record.tool)
+            record.outcome = failure.code
+            result = refused(failure)
+        finally:
+            record.milliseconds = round((time.perf_counter() - started) * 1_000, 3)
+            self._meter.write(record)
+        return result
+
+    async def _run(
+        self,
+        tool: Tool,
+        arguments: Mapping[str, Any],
+        identity: Identity,
+        report_progress: Progress,
+        record: CallRecord,
+    ) -> tuple[types.CallToolResult, int]:
+        gate, caller = self._gate, identity.caller
+        record.audience, record.subject = caller.audience.value, caller.subject
+        record.actor = caller.actors[0] if caller.actors else None
+        record.tenant = caller.tenant
+        tool.authorise(caller, provider_scope=gate.provider_scope)
+        tenant, rest = tool.tenant_of(caller, arguments)
+        record.tenant = tenant
+        bound = tool.bound(rest)
+        async with gate.admission.admit(caller):
+            session = await self._vend(identity, tenant)
+            if gate.standings is not None and not caller.is_provider and tenant is not None:
+                await gate.standings.require_active(tenant, session)
+            call = Call(
+                caller=caller,
+                tenant=tenant,
+                aws=session,
+                sources=self._sources,
+                now=gate.clock(),
+                cursors=gate.cursor_key.bind(
+                    server=self._server, tool=tool.name, tenant=tenant, subject=caller.subject
+                ),
+                report_progress=report_progress,
+            )
+            return answered(await tool.function(call, **bound))
+
+    async def _vend(self, identity: Identity, tenant: str | None) -> TenantSession:
+        return await vend(self._gate, self._server, identity, tenant)
+
+
+async def vend(gate: Gatekeepers, server: str, identity: Identity, tenant: str | None) -> TenantSession:
+    """Credentials for one tenant's data, or for the fleet's when `tenant` is None.
+
+    Raises:
+        NotPermitted: The role refuses, or this server has no role for fleet questions.
+    """
+    caller = _for_one_tenant(identity.caller, tenant)
+    grant = Grant(
+        server=server,
+        role_arn=_role(gate.roles, tenant),
+        tenant=tenant,
+        tier=caller.tier,
+        scopes=caller.scopes,
+        subject=caller.subject,
+        token=identity.token,
+        token_expires=caller.expires,
+    )
+    return await gate.vault.session_for(grant)
+
+
+def _role(roles: Roles, tenant: str | None) -> str:
+    if tenant is not None:
+        return roles.tenant
+    if roles.provider is None:
+        raise NotFound("This server is not set up for questions about the whole fleet; name one tenant in tenant_id.")
+    return roles.provider
+
+
+def _for_one_tenant(caller: Caller, tenant: str | None) -> Caller:
+    """A provider that acts on one tenant carries no tier of its own into that tenant's session."""
+    return replace(caller, tier=None) if caller.is_provider and tenant is not None else caller
