@@ -1,0 +1,191 @@
+"""From a grant to temporary credentials: the two ways that STS offers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from tenantscope_core.credentials.aws import FrozenCredentials
+from tenantscope_core.credentials.errors import AwsError, Fault
+from tenantscope_core.credentials.names import role_session_name, source_identity
+from tenantscope_core.credentials.sts import Sts
+from tenantscope_core.identity.caller import Caller, is_tenant_id
+
+SHORTEST_SESSION_SECONDS = 900
+LONGEST_SESSION_SECONDS = 3_600
+"""A role assumed from a role lasts an hour at most, whatever the role itself allows."""
+
+_TOKEN_REFUSED = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidIdentityToken", "IDPRejectedClaim"})
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Which role to take for whom.
+
+    `subject` is the one person or agent that the session is kept for, and its source identity; None where the callers
+    of a tenant share a session, which then carries the tenant's name. `tenant=None` is the provider's whole fleet.
+    """
+
+    server: str
+    role_arn: str
+    tenant: str | None
+    tier: str | None
+    scopes: frozenset[str]
+    subject: str | None = None
+    token: str | None = field(default=None, repr=False)
+    token_expires: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.tenant is not None and not is_tenant_id(self.tenant):
+            raise ValueError("not a tenant id")
+        if self.tenant is None and self.subject is None:
+            raise ValueError("a fleet session names the person or agent behind it")
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What two grants have in common when one session serves both."""
+        return (self.server, self.role_arn, self.tenant, self.tier, self.scopes, self.subject)
+
+    @property
+    def who(self) -> str:
+        """The name that the session carries in the audit trail."""
+        return self.subject or self.tenant or ""
+
+
+def grant_for(
+    caller: Caller,
+    *,
+    server: str,
+    role_arn: str,
+    tenant: str | None,
+    tier: str | None = None,
+    token: str | None = None,
+    per_subject: bool = False,
+) -> Grant:
+    """The grant of a verified caller for a call about `tenant`, None being the fleet.
+
+    A tenant's callers share one session per scopes, unless `per_subject`. The provider's staff and agents never share,
+    so that CloudTrail names the one who acted.
+
+    Raises:
+        ValueError: A tenant's caller with another tenant than its own, or none.
+    """
+    if not caller.is_provider and (tenant is None or tenant != caller.tenant):
+        raise ValueError("a tenant's caller gets a session of its own tenant only")
+    return Grant(
+        server=server,
+        role_arn=role_arn,
+        tenant=tenant,
+        tier=tier if caller.is_provider else caller.tier,
+        scopes=caller.scopes,
+        subject=caller.subject if per_subject or caller.is_provider else None,
+        token=token,
+        token_expires=caller.expires,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Vended:
+    """Credentials and when STS ends them."""
+
+    credentials: FrozenCredentials
+    expires: datetime
+
+
+class WebIdentityRefused(AwsError):
+    """STS refused this caller's token, which says nothing about the role or other callers."""
+
+
+class Broker(Protocol):
+    """Turns a grant into credentials; asks STS each time, and remembers nothing."""
+
+    async def assume(self, grant: Grant) -> Vended:
+        """Fresh credentials for a grant.
+
+        Raises:
+            AwsError: STS refused, or did not answer in time.
+        """
+        ...
+
+
+Policy = Callable[[Grant], str | None]
+"""The session policy of a grant; see `render_session_policy`."""
+
+
+class AssumeRoleBroker:
+    """`AssumeRole` with our own identity; the tags say which tenant, and go along to any further role."""
+
+    def __init__(
+        self,
+        sts: Sts,
+        *,
+        policy: Policy,
+        external_id: str | None = None,
+        duration_seconds: int = SHORTEST_SESSION_SECONDS * 4,
+        tenant_tag: str = "TenantId",
+        tier_tag: str = "TenantTier",
+    ) -> None:
+        self._sts = sts
+        self._policy = policy
+        self._external_id = external_id
+        self._duration_seconds = _checked(duration_seconds)
+        self._tenant_tag = tenant_tag
+        self._tier_tag = tier_tag
+
+    async def assume(self, grant: Grant) -> Vended:
+        """Fresh credentials for a grant."""
+        parameters = _common(grant, self._policy(grant), self._duration_seconds)
+        parameters["SourceIdentity"] = source_identity(grant.who)
+        tags = {self._tenant_tag: grant.tenant, self._tier_tag: grant.tier if grant.tenant is not None else None}
+        kept = {key: value for key, value in tags.items() if value is not None}
+        if kept:
+            parameters["Tags"] = [{"Key": key, "Value": value} for key, value in kept.items()]
+            parameters["TransitiveTagKeys"] = list(kept)
+        if self._external_id is not None:
+            parameters["ExternalId"] = self._external_id
+        return _vended(await self._sts.assume_role(parameters))
+
+
+class WebIdentityBroker:
+    """`AssumeRoleWithWebIdentity` with the caller's token: the identity provider says which tenant, and we cannot."""
+
+    def __init__(self, sts: Sts, *, policy: Policy, duration_seconds: int = SHORTEST_SESSION_SECONDS * 4) -> None:
+        self._sts = sts
+        self._policy = policy
+        self._duration_seconds = _checked(duration_seconds)
+
+    async def assume(self, grant: Grant) -> Vended:
+        """Fresh credentials for a grant."""
+        if grant.token is None:
+            raise WebIdentityRefused("MissingToken", "assume_role_with_web_identity")
+        parameters = _common(grant, self._policy(grant), self._duration_seconds)
+        parameters["WebIdentityToken"] = grant.token
+        try:
+            return _vended(await self._sts.assume_role_with_web_identity(parameters))
+        except AwsError as error:
+            if error.code in _TOKEN_REFUSED:
+                raise WebIdentityRefused(error.code, error.operation, Fault.OTHER) from error
+            raise
+
+
+def _checked(duration_seconds: int) -> int:
+    if not SHORTEST_SESSION_SECONDS <= duration_seconds <= LONGEST_SESSION_SECONDS:
+        raise ValueError(f"a session lasts {SHORTEST_SESSION_SECONDS} to {LONGEST_SESSION_SECONDS} seconds")
+    return duration_seconds
+
+
+def _common(grant: Grant, policy: str | None, duration_seconds: int) -> dict[str, Any]:
+    parameters: dict[str, Any] = {
+        "RoleArn": grant.role_arn,
+        "RoleSessionName": role_session_name(grant.server, grant.who),
+        "DurationSeconds": duration_seconds,
+    }
+    if policy is not None:
+        parameters["Policy"] = policy
+    return parameters
+
+
+def _vended(response: dict[str, Any]) -> Vended:
+    found = response["Credentials"]
+    credentials = FrozenCredentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+    return Vended(credentials, found["Expiration"])
