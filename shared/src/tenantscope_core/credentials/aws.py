@@ -1,15 +1,15 @@
 """AWS clients whose credentials are those of the call: unset, nothing is signed and nothing leaves the process."""
 
-import contextvars
 import random as random_module
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
 
-from tenantscope_core.credentials.clients import Consume, Pagination, ServiceClients, new_session
+from tenantscope_core.credentials.clients import Pagination, ServiceClients, new_session
 from tenantscope_core.credentials.workers import CallLimits
 
 
@@ -26,9 +26,7 @@ class NoCallCredentials(RuntimeError):
     """Something tried to sign a request outside of a call that has credentials."""
 
 
-_of_this_call: contextvars.ContextVar[FrozenCredentials | None] = contextvars.ContextVar(
-    "call_credentials", default=None
-)
+_of_this_call: ContextVar[FrozenCredentials | None] = ContextVar("call_credentials", default=None)
 
 
 class _CallCredentials:
@@ -43,20 +41,8 @@ class _CallCredentials:
             raise NoCallCredentials("a request outside of a tenant's call cannot be signed")
         return ReadOnlyCredentials(credentials.access_key, credentials.secret_key, credentials.token)
 
-    @property
-    def access_key(self) -> str:
-        return self.get_frozen_credentials().access_key
-
-    @property
-    def secret_key(self) -> str:
-        return self.get_frozen_credentials().secret_key
-
-    @property
-    def token(self) -> str | None:
-        return self.get_frozen_credentials().token
-
-    def get_deferred_property(self, property_name: str) -> Callable[[], Any]:
-        return lambda: getattr(self, property_name, None)
+    def get_deferred_property(self, property_name: str) -> Callable[[], None]:
+        return lambda: None  # asked for the account id alone, which no endpoint is chosen by
 
 
 class _CallCredentialsProvider:
@@ -103,23 +89,14 @@ class AwsClients:
         operation: str,
         parameters: Mapping[str, Any],
         credentials: FrozenCredentials,
-        *,
-        consume: Consume | None = None,
-        deadline_seconds: float | None = None,
     ) -> dict[str, Any]:
         """The response of one operation, signed with `credentials`.
 
         Raises:
             AwsError: The operation failed, or did not end in time.
         """
-        return await self._clients.invoke(
-            service,
-            operation,
-            parameters,
-            consume=consume,
-            deadline_seconds=deadline_seconds,
-            around=partial(_signing_with, credentials),
-        )
+        around = partial(_signing_with, credentials)
+        return await self._clients.invoke(service, operation, parameters, around=around)
 
     async def pagination(self, service: str, operation: str) -> Pagination:
         """How an operation pages."""

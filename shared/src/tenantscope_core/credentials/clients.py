@@ -1,4 +1,4 @@
-"""One botocore client per service over one botocore session: a client costs megabytes and milliseconds, a call neither."""
+"""One botocore client per service over one session: a client costs milliseconds and memory, a call neither."""
 
 import functools
 import random as random_module
@@ -24,8 +24,8 @@ _CHUNK_BYTES = 256 * 1024
 _creating = threading.Lock()  # a botocore session is not safe to create clients from on two threads
 
 T = TypeVar("T")
-Consume = Callable[[StreamingBody], Any]
-"""Takes a streamed body on the worker thread; what it returns stands in the response in the body's place."""
+Around = Callable[[Callable[[], dict[str, Any]]], dict[str, Any]]
+"""Called on the thread with the call to make, which it makes."""
 
 
 def new_session() -> Session:
@@ -81,20 +81,18 @@ class ServiceClients:
         operation: str,
         parameters: Mapping[str, Any],
         *,
-        consume: Consume | None = None,
-        deadline_seconds: float | None = None,
-        around: Callable[[Callable[[], dict[str, Any]]], dict[str, Any]] | None = None,
+        around: Around | None = None,
     ) -> dict[str, Any]:
-        """The response of one operation (`get_object`), without `ResponseMetadata`; bodies are read before it returns.
+        """The response of one operation (`get_object`), without `ResponseMetadata`.
 
-        `around` is called on the thread with the call to make, and has to make it.
+        A streamed body is read on the thread and comes as bytes.
 
         Raises:
             AwsError: The operation failed, or did not end in time.
         """
-        call = partial(self._call, service, operation, parameters, consume or _read_whole)
+        call = partial(self._call, service, operation, parameters)
         function = partial(around, call) if around else call
-        return await self._workers_of(service).run(operation, function, deadline_seconds=deadline_seconds)
+        return await self._workers_of(service).run(operation, function)
 
     async def pagination(self, service: str, operation: str) -> Pagination:
         """How an operation pages.
@@ -122,7 +120,7 @@ class ServiceClients:
             workers = self._workers[service] = Workers(self.limits, random=self._random)
         return workers
 
-    def _call(self, service: str, operation: str, parameters: Mapping[str, Any], consume: Consume) -> dict[str, Any]:
+    def _call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         try:
             client = self._client(service)
             if operation not in client.meta.method_to_api_mapping:
@@ -131,7 +129,7 @@ class ServiceClients:
             response.pop("ResponseMetadata", None)
             for name, value in response.items():
                 if isinstance(value, StreamingBody):
-                    response[name] = _consumed(value, consume, operation)
+                    response[name] = _whole(value, operation)
             return response
         except (BotoCoreError, ClientError) as error:
             raise aws_error(error, operation) from error
@@ -172,28 +170,15 @@ class ServiceClients:
         return Pagination(_names(found["input_token"]), _names(found["output_token"]), found.get("more_results"))
 
 
-def body_chunks(body: StreamingBody, *, max_bytes: int, operation: str) -> Any:
-    """The chunks of a body, ending early when the call is cancelled.
-
-    Raises:
-        AwsError: It has more than `max_bytes` (`BodyTooLarge`).
-    """
-    total = 0
-    for chunk in body.iter_chunks(_CHUNK_BYTES):
-        anyio.from_thread.check_cancelled()
-        total += len(chunk)
-        if total > max_bytes:
-            raise AwsError("BodyTooLarge", operation)
-        yield chunk
-
-
-def _read_whole(body: StreamingBody) -> bytes:
-    return b"".join(body_chunks(body, max_bytes=MAX_BODY_BYTES, operation="read"))
-
-
-def _consumed(body: StreamingBody, consume: Consume, operation: str) -> Any:
+def _whole(body: StreamingBody, operation: str) -> bytes:
+    content = bytearray()
     try:
-        return consume(body)
+        for chunk in body.iter_chunks(_CHUNK_BYTES):
+            anyio.from_thread.check_cancelled()
+            content += chunk
+            if len(content) > MAX_BODY_BYTES:
+                raise AwsError("BodyTooLarge", operation)
+        return bytes(content)
     finally:
         body.close()
 

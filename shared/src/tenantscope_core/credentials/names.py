@@ -12,8 +12,8 @@ _DIGEST_CHARS = 16
 def source_identity(who: str) -> str:
     """`who` as STS takes it for a SourceIdentity.
 
-    Kept as it is where it can be; where a character or the length has to give, a digest of the original follows, so that
-    two people never share a name in the audit trail. `=` stands before a digest and nowhere else.
+    Kept as it is where it can be; where a character or the length has to give, a digest of the original follows, so
+    that two people never share a name in the audit trail. `=` stands before a digest and nowhere else.
     """
     return _named(who)
 

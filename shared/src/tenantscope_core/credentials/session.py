@@ -1,16 +1,13 @@
 """AWS calls signed with the credentials of one subject, a tenant or the provider."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import anyio
 import jmespath
-from botocore.response import StreamingBody
 
 from tenantscope_core.credentials.aws import AwsClients, FrozenCredentials
 from tenantscope_core.credentials.broker import Grant, Vended
-from tenantscope_core.credentials.clients import Consume, body_chunks
 from tenantscope_core.credentials.errors import AwsError, Fault
 
 T = TypeVar("T")
@@ -55,27 +52,10 @@ class TenantSession:
         """
         return await self._bounded(operation, lambda used: self._clients.invoke(service, operation, parameters, used))
 
-    async def download(
-        self, to: Path, /, *, max_bytes: int, deadline_seconds: float = 120.0, **parameters: Any
-    ) -> dict[str, Any]:
-        """`s3.get_object(**parameters)` into a file; the response's `Body` is the number of bytes written.
-
-        Raises:
-            AwsError: Also `BodyTooLarge`. What was written until then is left for the caller to remove.
-        """
-        consume = _writer(to, max_bytes)
-
-        async def invoke(used: FrozenCredentials) -> dict[str, Any]:
-            return await self._clients.invoke(
-                "s3", "get_object", parameters, used, consume=consume, deadline_seconds=deadline_seconds
-            )
-
-        return await self._bounded("get_object", invoke, deadline_seconds=deadline_seconds)
-
     async def pages(
         self, service: str, operation: str, /, *, limit_pages: int, **parameters: Any
     ) -> AsyncIterator[dict[str, Any]]:
-        """The pages of an operation, each a call of its own; after `limit_pages` the last one still says where it goes on.
+        """The pages of an operation, each a call of its own; after `limit_pages`, the last still says where it goes on.
 
         Raises:
             ValueError: The operation has no pages.
@@ -102,12 +82,9 @@ class TenantSession:
         self,
         operation: str,
         invoke: Callable[[FrozenCredentials], Awaitable[T]],
-        *,
-        deadline_seconds: float | None = None,
     ) -> T:
-        deadline = self._clients.limits.deadline_seconds if deadline_seconds is None else deadline_seconds
         try:
-            with anyio.fail_after(deadline):
+            with anyio.fail_after(self._clients.limits.deadline_seconds):
                 return await self._renewed_once(invoke)
         except TimeoutError:
             raise AwsError("Timeout", operation, Fault.UNREACHABLE) from None
@@ -121,14 +98,6 @@ class TenantSession:
                 raise
         self._vending.discard(self._grant, vended)
         return await invoke((await self._vending.vend(self._grant)).credentials)
-
-
-def _writer(to: Path, max_bytes: int) -> Consume:
-    def write(body: StreamingBody) -> int:
-        with to.open("wb") as file:
-            return sum(file.write(chunk) for chunk in body_chunks(body, max_bytes=max_bytes, operation="get_object"))
-
-    return write
 
 
 def _position(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:

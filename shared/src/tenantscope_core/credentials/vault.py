@@ -22,6 +22,8 @@ from tenantscope_core.results.errors import NotAuthenticated, Unavailable
 
 logger = logging.getLogger(__name__)
 
+_FLIGHTS_A_CALL = 2  # a second one, where the first ended on another caller's refused token
+
 
 @dataclass(frozen=True, slots=True)
 class VaultSettings:
@@ -148,14 +150,15 @@ class Vault:
             del self._entries[grant.key]
 
     async def _fresh(self, grant: Grant) -> Vended:
-        flight = self._flights.get(grant.key)
-        if flight is None:
-            self._raise_if_refused(grant)
-            flight = self._start(grant, refresh=False)
         with anyio.move_on_after(self._settings.wait_seconds):
-            await flight.ended.wait()
-        if flight.entry is not None and self._clock() < flight.entry.expires:
-            return flight.entry.vended
+            for _ in range(_FLIGHTS_A_CALL):
+                flight = self._flights.get(grant.key)
+                if flight is None:
+                    self._raise_if_refused(grant)
+                    flight = self._start(grant, refresh=False)
+                await flight.ended.wait()
+                if flight.entry is not None and self._clock() < flight.entry.expires:
+                    return flight.entry.vended
         self._raise_if_refused(grant)
         raise Unavailable(
             "The credentials for this call are not there yet because AWS STS is slow; try again shortly.",

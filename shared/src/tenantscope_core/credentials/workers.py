@@ -45,15 +45,14 @@ class Workers:
         """How many threads are at work, abandoned ones among them."""
         return self._slots.statistics().borrowed_tokens
 
-    async def run(self, operation: str, function: Callable[[], T], *, deadline_seconds: float | None = None) -> T:
+    async def run(self, operation: str, function: Callable[[], T]) -> T:
         """What `function` returns, after as many attempts as the limits allow.
 
         Raises:
             AwsError: As `function` raised it last, or `Timeout`.
         """
-        deadline = self._limits.deadline_seconds if deadline_seconds is None else deadline_seconds
         try:
-            with anyio.fail_after(deadline):
+            with anyio.fail_after(self._limits.deadline_seconds):
                 return await self._attempt_repeatedly(function)
         except TimeoutError:
             raise AwsError("Timeout", operation, Fault.UNREACHABLE) from None
