@@ -1,0 +1,70 @@
+"""Faults in the emulated cloud, and the record of what reached it: the client side of the emulator's control seam."""
+
+import http.client
+import json
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+class EmulatorControl:
+    """Sets faults and reads the request log of a running emulator."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self._port = port
+        self._log = log
+
+    def set_faults(self, *faults: dict[str, Any]) -> None:
+        """Put these faults in force instead of any before; see examples/sandbox/README.md for their fields.
+
+        Raises:
+            ValueError: A fault has a field or a kind that the emulator does not know.
+        """
+        self._call("PUT", "faults", list(faults))
+
+    def clear_faults(self) -> None:
+        """Let every service be well again."""
+        self._call("DELETE", "faults")
+
+    @contextmanager
+    def faults(self, *faults: dict[str, Any]) -> Generator[None]:
+        """Hold faults in force for a block."""
+        self.set_faults(*faults)
+        try:
+            yield
+        finally:
+            self.clear_faults()
+
+    def checkpoint(self) -> None:
+        """Save what changed to disk now, so that even a killed emulator keeps it."""
+        self._call("POST", "checkpoint")
+
+    def mark(self) -> int:
+        """Return the present end of the request log, from which `requests` may read on."""
+        return self._log.stat().st_size
+
+    def requests(self, since: int = 0, **matching: Any) -> list[dict[str, Any]]:
+        """Return the requests recorded after a mark whose fields equal those given, such as service="sts"."""
+        return [
+            record
+            for record in self._records(since)
+            if all(record.get(field) == value for field, value in matching.items())
+        ]
+
+    def _records(self, since: int) -> Iterator[dict[str, Any]]:
+        with self._log.open(encoding="utf-8") as file:
+            file.seek(since)
+            for line in file:
+                yield json.loads(line)
+
+    def _call(self, method: str, what: str, body: Any = None) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            connection.request(method, f"/_sandbox/{what}", None if body is None else json.dumps(body))
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ValueError(f"the emulator refused: {text}")

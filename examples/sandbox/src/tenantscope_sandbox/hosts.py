@@ -1,0 +1,79 @@
+"""What a host needs to start the servers: their environment, token files, an mcp.json, shell exports."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .state import REPOSITORY
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox
+
+SERVERS = ("tenant-management", "cost-explorer")
+RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
+
+
+def server_env(
+    sandbox: "Sandbox", server: str, tenant: str | None, *, tier: str | None, provider: bool
+) -> dict[str, str]:
+    """Return the settings of a server; with a tenant or `provider`, also a file with a fresh token."""
+    environment = {
+        "AWS_REGION": sandbox.region,
+        "AWS_ENDPOINT_URL": sandbox.aws_endpoint,
+        "AWS_ACCESS_KEY_ID": sandbox.execution.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": sandbox.execution.secret_access_key,
+        "TENANTSCOPE_ISSUER": sandbox.issuer.url,
+        "TENANTSCOPE_AUDIENCE": sandbox.audience,
+        "TENANTSCOPE_JWKS_URL": sandbox.issuer.jwks_url,
+        "TENANTSCOPE_TENANT_ROLE_ARN": sandbox.role_arn(server, "tenant"),
+        "TENANTSCOPE_PROVIDER_ROLE_ARN": sandbox.role_arn(server, "provider"),
+        "TENANTSCOPE_EXTERNAL_ID": sandbox.external_id,
+        "TENANTSCOPE_TENANTS_TABLE": sandbox.table,
+        "TENANTSCOPE_VALKEY_URL": sandbox.valkey_url,
+    }
+    if server == "cost-explorer":
+        environment |= {
+            "TENANTSCOPE_DATASETS_BUCKET": sandbox.bucket,
+            "TENANTSCOPE_ALLOCATION_RULES": str(RULES),
+            "TENANTSCOPE_ATHENA_WORKGROUP": sandbox.outputs["AthenaWorkgroup"],
+            "TENANTSCOPE_GLUE_DATABASE": sandbox.outputs["GlueDatabase"],
+        }
+    if server in ("memory", "semantic-cache"):
+        environment["TENANTSCOPE_POSTGRES_DSN"] = sandbox.postgres_dsn
+    if tenant or provider:
+        environment["TENANTSCOPE_TOKEN_FILE"] = str(token_file(sandbox, tenant, tier))
+    return environment
+
+
+def token_file(sandbox: "Sandbox", tenant: str | None, tier: str | None = None) -> Path:
+    """Write a fresh token of a tenant's user, or of the provider's staff, where only its owner reads it."""
+    token = sandbox.issuer.token(tenant, tier)
+    return sandbox.state.write_text(f"tokens/{tenant or 'provider'}.jwt", token)
+
+
+def mcp_json(sandbox: "Sandbox", tenant: str | None, tier: str | None = None) -> dict[str, Any]:
+    """Return the configuration with which Kiro, Claude and others start the servers."""
+    binaries = Path(sys.executable).parent
+    return {
+        "mcpServers": {
+            f"tenantscope-{server}": {
+                "command": str(binaries / f"tenantscope-{server}"),
+                "args": [],
+                "env": sandbox.server_env(server, tenant, tier=tier, provider=tenant is None),
+            }
+            for server in SERVERS
+        }
+    }
+
+
+def mcp_json_text(sandbox: "Sandbox", tenant: str | None, tier: str | None = None) -> str:
+    """Return it as text to paste."""
+    return json.dumps(mcp_json(sandbox, tenant, tier), indent=2)
+
+
+def exports(environment: Mapping[str, str]) -> str:
+    """Return an environment as shell exports."""
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in sorted(environment.items()))

@@ -1,0 +1,1 @@
+"""The identity provider of the sandbox: keys, tokens, and the server that publishes and issues them."""
