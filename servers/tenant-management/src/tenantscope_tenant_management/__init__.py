@@ -1,1 +1,5 @@
-"""The tenant-management server."""
+"""Who the tenants are."""
+
+from importlib.metadata import version
+
+__version__ = version("tenantscope-tenant-management")

@@ -1,0 +1,1 @@
+"""Serving: settings, transports, the HTTP gate, health, telemetry, the command line."""

@@ -44,7 +44,9 @@ class CoreSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
 
     issuer: str = Field(description="The token issuer's URL, exactly as tokens spell it in `iss`.")
-    audience: Words = Field(default=(), description="Audiences that tokens may be meant for; required unless CLIENT_IDS.")
+    audience: Words = Field(
+        default=(), description="Audiences that tokens may be meant for; required unless CLIENT_IDS."
+    )
     client_ids: Words = Field(
         default=(), description="Clients whose access tokens are accepted without an audience (Amazon Cognito)."
     )
@@ -66,7 +68,8 @@ class CoreSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="HTTP: the address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="HTTP: the port; 0 picks a free one.")
     resource_url: str | None = Field(
-        default=None, description="HTTP: this server's public URL, for its resource metadata; default http://HOST:PORT/mcp."
+        default=None,
+        description="HTTP: this server's public URL, for its resource metadata; default http://HOST:PORT/mcp.",
     )
     allowed_hosts: Words = Field(
         default=(), description="HTTP: values of the Host header to answer, `name` or `name:*`; loopback always is."
@@ -79,7 +82,10 @@ class CoreSettings(BaseSettings):
         default="assume-role", description="How tenant credentials are had from STS."
     )
     tenant_role_arn: str = Field(description="The role this server assumes for a tenant.")
-    provider_role_arn: str | None = Field(default=None, description="The role it assumes for questions about the fleet.")
+    provider_role_arn: str | None = Field(
+        default=None, description="The role it assumes for questions about the fleet."
+    )
+    aws_region: str = Field(description="The AWS region; AWS_REGION, which also counts, need not be repeated.")
     external_id: SecretStr | None = Field(default=None, description="The external id that the roles ask for.")
 
     tenants_table: str | None = Field(
@@ -90,7 +96,8 @@ class CoreSettings(BaseSettings):
     )
     limits: dict[str, TierLimits] = Field(
         default=_DEFAULT_LIMITS,
-        description='Limits by tier as JSON, with a "default": {"default": {"calls_per_minute": 120, "burst": 30, "concurrent": 8}}.',
+        description="Limits by tier as JSON, with a default for tiers not named: "
+        '`{"default": {"calls_per_minute": 120, "burst": 30, "concurrent": 8}}`.',
     )
     cursor_key: SecretStr | None = Field(
         default=None, description="Secret of 32 characters or more that signs page cursors; replicas share it."
@@ -155,7 +162,9 @@ def load_settings(kind: type[SettingsT], environment: Mapping[str, str]) -> Sett
     """
     values: dict[str, Any] = {}
     for name in kind.model_fields:
-        value = environment.get(PREFIX + name.upper())
+        value = environment.get(PREFIX + name.upper()) or (
+            environment.get("AWS_REGION") if name == "aws_region" else None
+        )
         if value:
             values[name] = value
     if "limits" in values:
@@ -166,7 +175,9 @@ def load_settings(kind: type[SettingsT], environment: Mapping[str, str]) -> Sett
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise WrongSettings(_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors(include_input=False)) from None
+        raise WrongSettings(
+            _sentence(e["loc"], e["type"], e["msg"]) for e in error.errors(include_input=False)
+        ) from None
 
 
 def unknown_settings(kind: type[CoreSettings], environment: Iterable[str]) -> list[str]:
@@ -184,7 +195,9 @@ def settings_table(kind: type[CoreSettings]) -> str:
     """The settings as a Markdown table, for READMEs and `--help`."""
     rows = ["| variable | default | what it is |", "| --- | --- | --- |"]
     for name, field in kind.model_fields.items():
-        rows.append(f"| `{PREFIX}{name.upper()}` | {_default(field.is_required(), field.default)} | {field.description} |")
+        rows.append(
+            f"| `{PREFIX}{name.upper()}` | {_default(field.is_required(), field.default)} | {field.description} |"
+        )
     return "\n".join(rows)
 
 

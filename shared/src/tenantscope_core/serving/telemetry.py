@@ -13,7 +13,10 @@ def start_telemetry(service: str, version: str, environment: Mapping[str, str]) 
     """Export spans and metrics over OTLP/HTTP to the standard endpoint variable; returns what flushes and stops it."""
     if ENDPOINT not in environment:
         return lambda: None
-    if importlib.util.find_spec("opentelemetry.exporter") is None or importlib.util.find_spec("opentelemetry.sdk") is None:
+    if (
+        importlib.util.find_spec("opentelemetry.exporter") is None
+        or importlib.util.find_spec("opentelemetry.sdk") is None
+    ):
         log.warning("%s is set, but tenantscope-core[telemetry] is not installed: nothing is exported", ENDPOINT)
         return lambda: None
     from opentelemetry import metrics, trace

@@ -65,7 +65,9 @@ def _as_failure(detail: ErrorDetails, model: type[BaseModel]) -> InvalidArgument
     known = ", ".join(model.model_fields) or "none"
     if detail["type"] == "extra_forbidden":
         asked = f"named {name!r} here" if parameter else "of that name here"
-        return InvalidArgument(f"There is no argument {asked}; this tool's arguments are: {known}.", parameter=parameter)
+        return InvalidArgument(
+            f"There is no argument {asked}; this tool's arguments are: {known}.", parameter=parameter
+        )
     return InvalidArgument(f"{parameter or 'An argument'} {_demand(detail)}.", parameter=parameter)
 
 
@@ -102,7 +104,9 @@ def _flattened(node: object, *, names_fields: bool = False) -> object:
     if names_fields:  # a mapping from field names, where "title" would be a field
         return {name: _flattened(value) for name, value in schema.items()}
     schema.pop("title", None)
-    options = [option for option in cast(list[dict[str, object]], schema.get("anyOf", [])) if option != {"type": "null"}]
+    options = [
+        option for option in cast(list[dict[str, object]], schema.get("anyOf", [])) if option != {"type": "null"}
+    ]
     if len(options) == 1:
         schema.pop("anyOf")
         schema = {**options[0], **schema}
@@ -110,7 +114,8 @@ def _flattened(node: object, *, names_fields: bool = False) -> object:
     if schema.get("default", ...) is None:
         schema.pop("default")
     return {
-        key: value if key in ("enum", "const", "default", "required") else
-        _flattened(value, names_fields=key in ("properties", "$defs"))
+        key: value
+        if key in ("enum", "const", "default", "required")
+        else _flattened(value, names_fields=key in ("properties", "$defs"))
         for key, value in schema.items()
     }

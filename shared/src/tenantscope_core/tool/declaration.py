@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast, get_type_hints
+from typing import Any, Concatenate, Literal, ParamSpec, cast, get_type_hints
 
 from mcp import types
 from pydantic import BaseModel
@@ -17,7 +17,6 @@ from tenantscope_core.tool.call import Call
 from tenantscope_core.tool.effects import Effects
 
 P = ParamSpec("P")
-SourcesT = TypeVar("SourcesT")
 
 MAX_NAME_CHARS = 30  # hosts prefix names, and model providers cap the sum at 64
 TENANT_PARAMETER = "tenant_id"
@@ -93,7 +92,7 @@ class Tool:
                     parameter=TENANT_PARAMETER,
                 )
             return caller.tenant, rest
-        if self.names_tenant == "no" or rest.get(TENANT_PARAMETER) is None and self.names_tenant == "optional":
+        if self.names_tenant == "no" or (rest.get(TENANT_PARAMETER) is None and self.names_tenant == "optional"):
             if self.names_tenant == "optional":
                 rest.pop(TENANT_PARAMETER, None)
             return None, rest
@@ -140,7 +139,7 @@ def tool(
     effects: Effects,
     names_tenant: Literal["no", "optional", "required"] = "no",
     title: str | None = None,
-) -> Callable[[Callable[Concatenate[Call[SourcesT], P], Awaitable[BaseModel]]], Tool]:
+) -> Callable[[Callable[Concatenate[Call[Any], P], Awaitable[BaseModel]]], Tool]:
     """Declare a tool. Name, description, arguments and output come from the function itself.
 
     Args:
@@ -156,7 +155,7 @@ def tool(
             or its name is not one that every host can show.
     """
 
-    def declare(function: Callable[Concatenate[Call[SourcesT], P], Awaitable[BaseModel]]) -> Tool:
+    def declare(function: Callable[Concatenate[Call[Any], P], Awaitable[BaseModel]]) -> Tool:
         name = function.__name__
         if _NAME.fullmatch(name) is None or len(name) > MAX_NAME_CHARS:
             raise TypeError(f"{name}: a tool's name is at most {MAX_NAME_CHARS} of [a-z_]")

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from typing import cast
 
 from mcp import types
 from pydantic import BaseModel
@@ -68,6 +69,10 @@ def as_failure(error: Exception, *, server: str, tool: str) -> ToolFailure:
 
 def _only_leaf(error: Exception) -> Exception:
     """The one exception inside a group of one, as task groups raise them."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    inside: Exception | ExceptionGroup[Exception] = error
+    while isinstance(inside, ExceptionGroup):
+        leaves = cast(ExceptionGroup[Exception], inside).exceptions
+        if len(leaves) != 1:
+            return error
+        inside = leaves[0]
+    return inside

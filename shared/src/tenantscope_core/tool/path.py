@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -11,10 +11,9 @@ from mcp import types
 
 from tenantscope_core.admission.limiter import Admission
 from tenantscope_core.admission.standing import Standings
-from tenantscope_core.credentials.broker import Grant
+from tenantscope_core.credentials.broker import grant_for
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.credentials.vault import Vault
-from tenantscope_core.identity.caller import Caller
 from tenantscope_core.identity.verifier import Identity
 from tenantscope_core.results.cursors import CursorKey
 from tenantscope_core.results.errors import NotFound
@@ -131,16 +130,8 @@ async def vend(gate: Gatekeepers, server: str, identity: Identity, tenant: str |
     Raises:
         NotPermitted: The role refuses, or this server has no role for fleet questions.
     """
-    caller = _for_one_tenant(identity.caller, tenant)
-    grant = Grant(
-        server=server,
-        role_arn=_role(gate.roles, tenant),
-        tenant=tenant,
-        tier=caller.tier,
-        scopes=caller.scopes,
-        subject=caller.subject,
-        token=identity.token,
-        token_expires=caller.expires,
+    grant = grant_for(
+        identity.caller, server=server, role_arn=_role(gate.roles, tenant), tenant=tenant, token=identity.token
     )
     return await gate.vault.session_for(grant)
 
@@ -151,8 +142,3 @@ def _role(roles: Roles, tenant: str | None) -> str:
     if roles.provider is None:
         raise NotFound("This server is not set up for questions about the whole fleet; name one tenant in tenant_id.")
     return roles.provider
-
-
-def _for_one_tenant(caller: Caller, tenant: str | None) -> Caller:
-    """A provider that acts on one tenant carries no tier of its own into that tenant's session."""
-    return replace(caller, tier=None) if caller.is_provider and tenant is not None else caller

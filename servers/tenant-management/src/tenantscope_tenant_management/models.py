@@ -1,0 +1,81 @@
+"""What the tools answer."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IsolationLayer(_Answer):
+    """One thing that keeps this caller to its own data, and who enforces it."""
+
+    layer: str = Field(description="What is narrowed.")
+    enforced_by: Literal["cloud", "server"] = Field(description="cloud: AWS refuses; server: this server refuses.")
+    how: str = Field(description="By what.")
+
+
+class CallerView(_Answer):
+    """A caller as this server sees it."""
+
+    audience: Literal["tenant", "provider"] = Field(description="A tenant's caller, or the SaaS company's own.")
+    tenant_id: str | None = Field(default=None, description="The tenant the token speaks for.")
+    tier: str | None = Field(default=None, description="The tenant's tier, from the token.")
+    subject: str = Field(description="The user or agent the token was issued to.")
+    acting_agents: list[str] = Field(description="Agents acting for the subject, the nearest first.")
+    scopes: list[str] = Field(description="What the token allows.")
+    token_expires: datetime = Field(description="When the token ends; calls after that are refused.")
+    expires_in_seconds: int = Field(description="Seconds until then.")
+    tools: list[str] = Field(description="Tools of this server that this caller may call.")
+    isolation: list[IsolationLayer] = Field(description="What keeps this caller to its own data, layer by layer.")
+
+
+class Quota(_Answer):
+    """A limit of the tenant and, where it is metered, how much of it is used."""
+
+    name: str
+    limit: int
+    used: int | None = Field(default=None, description="Left out where nothing meters it.")
+    used_as_of: datetime | None = Field(default=None, description="When `used` was measured.")
+
+
+class TenantProfile(_Answer):
+    """Everything the registry says of one tenant."""
+
+    tenant_id: str
+    name: str
+    status: str = Field(description="active, pending, suspended, offboarding or offboarded.")
+    tier: str
+    plan: str | None = None
+    email: str | None = None
+    tags: dict[str, str]
+    entitlements: list[str] = Field(description="Features the tenant may use.")
+    quotas: list[Quota]
+    config: dict[str, object] = Field(description="The tenant's own settings.")
+    created: datetime | None = None
+    last_active: datetime | None = Field(default=None, description="Last known use; left out where never seen.")
+    version: int = Field(description="Grows with each change; an update names the version it was made on.")
+
+
+class TenantSummary(_Answer):
+    """One tenant in a list."""
+
+    tenant_id: str
+    name: str
+    status: str
+    tier: str
+    tags: dict[str, str]
+    last_active: datetime | None = None
+
+
+class TenantPage(_Answer):
+    """A page of tenants in order of name."""
+
+    tenants: list[TenantSummary]
+    count: int = Field(description="Tenants on this page.")
+    truncated: bool = Field(description="Whether more match than are shown.")
+    next_cursor: str | None = Field(default=None, description="Pass as `cursor` for the next page.")
+    next: str | None = Field(default=None, description="What to call for more.")

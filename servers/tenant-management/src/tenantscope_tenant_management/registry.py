@@ -1,0 +1,127 @@
+"""The registry's records: what an item of the AWS SaaS Builder Toolkit's tenant table means."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, cast, get_args
+
+from tenantscope_tenant_management.models import Quota, TenantProfile, TenantSummary
+
+Status = Literal["active", "pending", "suspended", "offboarding", "offboarded"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+class DamagedRecord(ValueError):
+    """An item of the table that lacks what every tenant has."""
+
+
+def stored_status(status: Status) -> str:
+    """A status as the table spells it: `Active`."""
+    return status.capitalize()
+
+
+def profile(item: Mapping[str, Any]) -> TenantProfile:
+    """The whole record of an item (plain values, as DynamoDB's deserialiser gives them).
+
+    Raises:
+        DamagedRecord: It has no id, name, status or tier, or its config is no JSON object.
+    """
+    seen = summary(item)
+    return TenantProfile(
+        tenant_id=seen.tenant_id,
+        name=seen.name,
+        status=seen.status,
+        tier=seen.tier,
+        plan=_text(item.get("plan")),
+        email=_text(item.get("email")),
+        tags=seen.tags,
+        entitlements=sorted(str(name) for name in _items(item.get("entitlements"))),
+        quotas=_quotas(_mapping(item.get("quotas")), _mapping(item.get("quotaUse"))),
+        config=_config(item.get("tenantConfig")),
+        created=_time(item.get("createdAt")),
+        last_active=seen.last_active,
+        version=int(item.get("version", 0)),
+    )
+
+
+def summary(item: Mapping[str, Any]) -> TenantSummary:
+    """The short form of an item.
+
+    Raises:
+        DamagedRecord: It has no id, name, status or tier.
+    """
+    missing = [name for name in ("tenantId", "tenantName", "tenantStatus", "tier") if not item.get(name)]
+    if missing:
+        raise DamagedRecord(", ".join(missing))
+    return TenantSummary(
+        tenant_id=str(item["tenantId"]),
+        name=str(item["tenantName"]),
+        status=str(item["tenantStatus"]).lower(),
+        tier=str(item["tier"]),
+        tags={name: str(value) for name, value in _mapping(item.get("tags")).items()},
+        last_active=_time(item.get("lastActiveAt")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFilter:
+    """Which tenants a list is about; None leaves a criterion open."""
+
+    status: Status | None = None
+    tier: str | None = None
+    name_prefix: str | None = None
+    tag: tuple[str, str] | None = None
+    active_since: datetime | None = None
+    inactive_since: datetime | None = None
+
+
+def _quotas(limits: Mapping[str, Any], use: Mapping[str, Any]) -> list[Quota]:
+    """Quotas in order of name. `quotaUse` holds `{name: {used, asOf}}`, written by whatever meters a quota."""
+    found: list[Quota] = []
+    for name, limit in sorted(limits.items()):
+        measured = _mapping(use.get(name))
+        used = measured.get("used")
+        found.append(
+            Quota(
+                name=name,
+                limit=int(limit),
+                used=None if used is None else int(used),
+                used_as_of=_time(measured.get("asOf")),
+            )
+        )
+    return found
+
+
+def _config(value: object) -> dict[str, object]:
+    """The tenant's settings; the toolkit keeps them as JSON text."""
+    if value is None or value == "":
+        return {}
+    try:
+        parsed: object = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise DamagedRecord("tenantConfig") from None
+    if not isinstance(parsed, dict):
+        raise DamagedRecord("tenantConfig")
+    return cast(dict[str, object], parsed)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def _items(value: object) -> list[object]:
+    return list(cast(list[object], value)) if isinstance(value, (list, set, frozenset, tuple)) else []
+
+
+def _time(value: object) -> datetime | None:
+    """An ISO time, taken as UTC where it names no offset; None where it is none."""
+    try:
+        parsed = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

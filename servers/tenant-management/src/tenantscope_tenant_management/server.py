@@ -1,0 +1,25 @@
+"""The server: its name, what it tells a model, its tools."""
+
+from tenantscope_core.serving.spec import ServerSpec
+
+from tenantscope_tenant_management import __version__
+from tenantscope_tenant_management.settings import Settings
+from tenantscope_tenant_management.sources.open import Sources, open_sources
+from tenantscope_tenant_management.tools import TOOLS
+
+INSTRUCTIONS = """\
+Who the tenants of this SaaS company are. A tenant's caller sees its own tenant; the provider's sees the fleet.
+Begin with whoami when it is unclear who is asking. The provider finds tenants with list_tenants and looks at one with
+get_tenant; their ids are what the other Tenantscope servers take as tenant_id."""
+
+SERVER = ServerSpec[Settings, Sources](
+    name="tenant-management",
+    version=__version__,
+    title="Tenantscope: tenants",
+    instructions=INSTRUCTIONS,
+    package="tenantscope_tenant_management",
+    tools=TOOLS,
+    settings=Settings,
+    open_sources=open_sources,
+    policy_names=lambda settings: {"TenantsTable": settings.tenants_table},
+)

@@ -1,0 +1,34 @@
+"""What the tools read from, opened once for the life of the server."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from tenantscope_core.serving.spec import Runtime
+from tenantscope_core.tool import Tool
+
+from tenantscope_tenant_management.isolation import Setup
+from tenantscope_tenant_management.settings import Settings
+from tenantscope_tenant_management.sources.registry_table import RegistryTable
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The registry, and what `whoami` says of this server."""
+
+    registry: RegistryTable
+    setup: Setup
+    tools: Sequence[Tool]
+
+
+@asynccontextmanager
+async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
+    """Open the sources; nothing is connected before the first call."""
+    from tenantscope_tenant_management.tools import TOOLS  # the tools are declared over these very sources
+
+    settings = runtime.settings
+    yield Sources(
+        registry=RegistryTable(settings.tenants_table),
+        setup=Setup(broker=settings.broker, registry_switch=bool(settings.tenants_table)),
+        tools=TOOLS,
+    )

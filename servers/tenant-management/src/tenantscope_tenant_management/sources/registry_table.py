@@ -1,0 +1,126 @@
+"""The tenant registry in DynamoDB: read by key and by index, never by Scan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from tenantscope_core.credentials.session import TenantSession
+from tenantscope_core.results.errors import DataFault
+
+from tenantscope_tenant_management.registry import DamagedRecord, TenantFilter, stored_status
+
+BY_STATUS, BY_TIER, ALL_TENANTS = "byStatus", "byTier", "allTenants"
+MAX_QUERIES_A_PAGE = 10  # a filter that matches little gives a short page and a cursor, not an endless read
+_READ_AT_ONCE = 200
+
+_serialise = TypeSerializer().serialize
+_deserialise = TypeDeserializer().deserialize
+
+Item = dict[str, Any]
+Position = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Items in order of name, and where the next page begins; None at the end."""
+
+    items: list[Item]
+    next_position: Position | None
+
+
+class RegistryTable:
+    """Reads the registry with the session of the call; holds no credentials and no tenant of its own."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    async def get(self, aws: TenantSession, tenant: str) -> Item | None:
+        """The item of one tenant, or None."""
+        answer = await aws.call("dynamodb", "get_item", TableName=self._table, Key={"tenantId": {"S": tenant}})
+        item = answer.get("Item")
+        return None if item is None else _plain(item)
+
+    async def find(self, aws: TenantSession, wanted: TenantFilter, *, limit: int, start: Position | None) -> Found:
+        """Up to `limit` tenants that match, in order of name, from a position on."""
+        query = {"TableName": self._table, **_query(wanted)}
+        items: list[Item] = []
+        for _ in range(MAX_QUERIES_A_PAGE):
+            more: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": _keys(start)}
+            answer = await aws.call("dynamodb", "query", **query, **more, Limit=_READ_AT_ONCE)
+            page = [_plain(item) for item in answer.get("Items", [])]
+            room = limit - len(items)
+            items += page[:room]
+            if len(page) > room:
+                return Found(items, _position(items[-1], wanted))
+            last = answer.get("LastEvaluatedKey")
+            if last is None:
+                return Found(items, None)
+            start = {name: str(value) for name, value in _plain(last).items()}
+            if len(items) == limit:
+                return Found(items, start)
+        return Found(items, start)
+
+
+def _query(wanted: TenantFilter) -> dict[str, Any]:
+    """The index and conditions for a filter: the most selective index, everything else as a filter expression."""
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    filters: list[str] = []
+
+    def condition(attribute: str, operator: str, value: object) -> str:
+        n = len(values)
+        names[f"#{n}"] = attribute
+        values[f":{n}"] = _serialise(value)
+        return f"begins_with(#{n}, :{n})" if operator == "begins_with" else f"#{n} {operator} :{n}"
+
+    if wanted.status is not None:
+        index, key = BY_STATUS, condition("tenantStatus", "=", stored_status(wanted.status))
+        if wanted.tier is not None:
+            filters.append(condition("tier", "=", wanted.tier))
+    elif wanted.tier is not None:
+        index, key = BY_TIER, condition("tier", "=", wanted.tier)
+    else:
+        index, key = ALL_TENANTS, condition("recordType", "=", "tenant")
+    if wanted.name_prefix is not None:
+        key += " AND " + condition("tenantName", "begins_with", wanted.name_prefix)
+    if wanted.tag is not None:
+        name, value = wanted.tag
+        n = len(values)
+        names[f"#{n}"], names[f"#{n}t"], values[f":{n}"] = "tags", name, _serialise(value)
+        filters.append(f"#{n}.#{n}t = :{n}")
+    if wanted.active_since is not None:
+        filters.append(condition("lastActiveAt", ">=", _iso(wanted.active_since)))
+    if wanted.inactive_since is not None:
+        filters.append(condition("lastActiveAt", "<", _iso(wanted.inactive_since)))
+    query = {
+        "IndexName": index,
+        "KeyConditionExpression": key,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
+    return query | ({"FilterExpression": " AND ".join(filters)} if filters else {})
+
+
+def _position(item: Item, wanted: TenantFilter) -> Position:
+    """The index key of an item, from which a next query goes on."""
+    hash_key = "tenantStatus" if wanted.status else "tier" if wanted.tier else "recordType"
+    return {name: str(item[name]) for name in ("tenantId", "tenantName", hash_key)}
+
+
+def _keys(position: Mapping[str, str]) -> dict[str, Any]:
+    return {name: {"S": value} for name, value in position.items()}
+
+
+def _plain(item: Mapping[str, Any]) -> Item:
+    return {name: _deserialise(value) for name, value in item.items()}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def damaged(error: DamagedRecord) -> DataFault:
+    """What a caller is told of a damaged record: the attributes at fault."""
+    return DataFault(f"The registry's record of this tenant is damaged: {error} missing or unreadable.")

@@ -1,0 +1,7 @@
+"""The tools, one file each, in the order in which hosts list them."""
+
+from tenantscope_tenant_management.tools.get_tenant import get_tenant
+from tenantscope_tenant_management.tools.list_tenants import list_tenants
+from tenantscope_tenant_management.tools.whoami import whoami
+
+TOOLS = (whoami, get_tenant, list_tenants)

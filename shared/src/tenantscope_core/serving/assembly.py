@@ -1,0 +1,156 @@
+"""Puts a server together: verifier, gatekeepers, sources, and the protocol in front of them."""
+
+import json
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+from mcp.server.lowlevel import Server
+
+from tenantscope_core.admission.limiter import Admission, open_admission
+from tenantscope_core.admission.standing import Standings
+from tenantscope_core.credentials.aws import AwsClients
+from tenantscope_core.credentials.broker import AssumeRoleBroker, Broker, WebIdentityBroker
+from tenantscope_core.credentials.policy import PolicyError
+from tenantscope_core.credentials.sts import Sts
+from tenantscope_core.credentials.vault import Vault
+from tenantscope_core.identity.caller import Audience
+from tenantscope_core.identity.claims import ClaimMap
+from tenantscope_core.identity.keys import KeySet
+from tenantscope_core.identity.token_source import FixedToken, TokenCommand, TokenFile, TokenSource
+from tenantscope_core.identity.verifier import Identity, TokenRules, Verifier
+from tenantscope_core.results.cursors import CursorKey
+from tenantscope_core.serving.policies import arn_names, session_policies
+from tenantscope_core.serving.protocol import Path, protocol_server
+from tenantscope_core.serving.settings import CoreSettings, WrongSettings
+from tenantscope_core.serving.spec import Runtime, ServerSpec
+from tenantscope_core.tool.metering import Meter
+from tenantscope_core.tool.path import Gatekeepers, Roles, ToolPath
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The time, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A server that is ready to be served over any transport."""
+
+    spec: ServerSpec[Any, Any]
+    settings: CoreSettings
+    clock: Clock
+    verifier: Verifier
+    token_source: TokenSource
+    server: Server[Path]
+
+    async def identify_process(self) -> Identity:
+        """Who calls on stdio: the holder of the token that this process was given."""
+        return await self.verifier.identify(await self.token_source.token())
+
+
+def assemble(spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock = system_clock) -> Assembly:
+    """Put a server together; nothing is connected before its lifespan begins."""
+    http = httpx2.AsyncClient(timeout=5.0, follow_redirects=False)
+    verifier = _verifier(settings, http, clock)
+    source = _token_source(settings, clock)
+
+    async def identify_process() -> Identity:
+        return await verifier.identify(await source.token())
+
+    @asynccontextmanager
+    async def open_path() -> AsyncGenerator[Path]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(http.aclose)
+            gate = await stack.enter_async_context(open_gatekeepers(spec, settings, clock))
+            sources = await stack.enter_async_context(spec.open_sources(Runtime(settings, clock)))
+            yield ToolPath(spec.name, spec.tools, gate, sources, Meter())
+
+    server = protocol_server(spec, open_path, identify_process, open_discovery=settings.open_discovery)
+    return Assembly(spec, settings, clock, verifier, source, server)
+
+
+@asynccontextmanager
+async def open_gatekeepers(
+    spec: ServerSpec[Any, Any], settings: CoreSettings, clock: Clock
+) -> AsyncGenerator[Gatekeepers]:
+    """What stands between a verified caller and a tool, for as long as the server lives."""
+    async with AsyncExitStack() as stack:
+        clients = AwsClients(region=settings.aws_region)
+        stack.callback(clients.close)
+        sts = Sts(region=settings.aws_region)
+        stack.callback(sts.close)
+        vault = await stack.enter_async_context(Vault(_broker(spec, settings, sts), clients, clock=clock))
+        admission: Admission = await stack.enter_async_context(open_admission(settings, clock))
+        table = settings.tenants_table
+        yield Gatekeepers(
+            admission=admission,
+            vault=vault,
+            roles=Roles(settings.tenant_role_arn, settings.provider_role_arn),
+            standings=Standings(table, clock=clock) if table else None,
+            cursor_key=_cursor_key(settings),
+            clock=clock,
+            provider_scope=settings.provider_scope,
+            call_timeout_seconds=settings.call_timeout_seconds,
+        )
+
+
+def _verifier(settings: CoreSettings, http: httpx2.AsyncClient, clock: Clock) -> Verifier:
+    rules = TokenRules(
+        issuer=settings.issuer,
+        audiences=frozenset(settings.audience),
+        client_ids=frozenset(settings.client_ids),
+        algorithms=frozenset(settings.algorithms),
+    )
+    claims = ClaimMap(
+        tenant=settings.tenant_claim,
+        tier=settings.tier_claim,
+        scope=settings.scope_claim,
+        groups=settings.groups_claim,
+        provider_scope=settings.provider_scope,
+        provider_group=settings.provider_group,
+    )
+    keys = KeySet(settings.issuer, jwks_url=settings.jwks_url, http=http, clock=clock)
+    return Verifier(rules, claims, keys, clock=clock)
+
+
+def _token_source(settings: CoreSettings, clock: Clock) -> TokenSource:
+    if settings.token_file is not None:
+        return TokenFile(settings.token_file)
+    if settings.token_command is not None:
+        return TokenCommand(settings.token_command, clock=clock)
+    return FixedToken(settings.token.get_secret_value() if settings.token else None)
+
+
+def _broker(spec: ServerSpec[Any, Any], settings: CoreSettings, sts: Sts) -> Broker:
+    try:
+        names = arn_names(settings.tenant_role_arn, settings.aws_region) | spec.policy_names(settings)
+        policy = session_policies(spec.package, names)
+    except PolicyError as error:
+        raise WrongSettings([f"the session policy cannot be made: {error}"]) from None
+    if settings.broker == "web-identity":
+        return WebIdentityBroker(sts, policy=policy)
+    secret = settings.external_id
+    return AssumeRoleBroker(sts, policy=policy, external_id=secret.get_secret_value() if secret else None)
+
+
+def _cursor_key(settings: CoreSettings) -> CursorKey:
+    secret = settings.cursor_key
+    return CursorKey(secret.get_secret_value().encode() if secret else secrets.token_bytes(32))
+
+
+def catalogue(spec: ServerSpec[Any, Any]) -> str:
+    """Every tool of a server as JSON, in both forms that callers may be shown."""
+    shown = {
+        audience.value: [
+            tool.listed(audience).model_dump(mode="json", by_alias=True, exclude_none=True) for tool in spec.tools
+        ]
+        for audience in Audience
+    }
+    return json.dumps(shown, indent=2)

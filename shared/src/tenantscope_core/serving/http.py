@@ -1,0 +1,77 @@
+"""The HTTP app: stateless streamable HTTP behind the gate, with health and resource metadata in the open."""
+
+from mcp.server.lowlevel import Server
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tenantscope_core.identity.verifier import Verifier
+from tenantscope_core.serving.gate import MAX_BODY_BYTES, BearerGate, Door
+from tenantscope_core.serving.protocol import Path
+from tenantscope_core.serving.settings import CoreSettings
+from tenantscope_core.serving.spec import ServerSpec
+
+MCP_PATH = "/mcp"
+METADATA_PATH = "/.well-known/oauth-protected-resource"
+_LOOPBACK = ("127.0.0.1:*", "localhost:*", "[::1]:*")
+
+
+def http_app(
+    spec: ServerSpec[CoreSettings, object], settings: CoreSettings, server: Server[Path], verifier: Verifier
+) -> ASGIApp:
+    """The whole app of a server; its lifespan opens and closes what the server holds."""
+    resource = settings.resource_url or f"http://{settings.host}:{settings.port}{MCP_PATH}"
+    origin = resource.removesuffix("/").removesuffix(MCP_PATH)
+    hosts = [*_LOOPBACK, *settings.allowed_hosts]
+    origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
+    protocol = server.streamable_http_app(
+        streamable_http_path=MCP_PATH,
+        stateless_http=True,  # any replica answers any request, and no session can be taken over by another tenant
+        json_response=False,  # the SSE form carries progress, and a client that leaves cancels its call
+        max_request_body_size=MAX_BODY_BYTES,
+        transport_security=TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins),
+    )
+    door = Door(
+        verifier=verifier,
+        tools={tool.name: tool for tool in spec.tools},
+        scopes=spec.scopes,
+        provider_scope=settings.provider_scope,
+        metadata_url=f"{origin}{METADATA_PATH}{MCP_PATH}",
+        open_discovery=settings.open_discovery,
+    )
+    metadata = {
+        "resource": resource,
+        "authorization_servers": [settings.issuer],
+        "scopes_supported": [*spec.scopes, settings.provider_scope],
+        "bearer_methods_supported": ["header"],
+        "resource_name": spec.title,
+    }
+
+    async def show_metadata(_: Request) -> JSONResponse:
+        return JSONResponse(metadata, headers={"access-control-allow-origin": "*"})
+
+    async def show_health(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok", "server": spec.name, "version": spec.version})
+
+    outside = Starlette(
+        routes=[
+            Route(METADATA_PATH, show_metadata),
+            Route(METADATA_PATH + MCP_PATH, show_metadata),
+            Route("/health", show_health),
+            Route("/ping", show_health),
+        ]
+    )
+    gate = BearerGate(protocol, door)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await protocol(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].rstrip("/") == MCP_PATH:
+            await gate({**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode()}, receive, send)
+        else:
+            await outside(scope, receive, send)
+
+    return app

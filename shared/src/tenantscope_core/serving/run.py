@@ -1,0 +1,142 @@
+"""The command line of every server: serve on stdio or HTTP, run its jobs, print its settings and catalogue."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from mcp.server.stdio import stdio_server
+
+from tenantscope_core.results.errors import NotPermitted, ToolFailure
+from tenantscope_core.serving.assembly import Assembly, assemble, catalogue, open_gatekeepers
+from tenantscope_core.serving.http import http_app
+from tenantscope_core.serving.logs import configure_logging
+from tenantscope_core.serving.settings import WrongSettings, load_settings, settings_table, unknown_settings
+from tenantscope_core.serving.spec import Command, Runtime, ServerSpec
+from tenantscope_core.serving.telemetry import start_telemetry
+from tenantscope_core.tool.path import vend
+
+GRACE_SECONDS = 10
+
+
+def run(spec: ServerSpec[Any, Any], words: Sequence[str] | None = None) -> None:
+    """The whole of a server's `main()`."""
+    arguments, rest = _parser(spec).parse_known_args(words)
+    job = next((command for command in spec.commands if command.name == arguments.command), None)
+    if rest and job is None:
+        raise SystemExit(f"unknown arguments: {' '.join(rest)}")
+    if arguments.command == "settings":
+        print(settings_table(spec.settings))  # noqa: T201
+    elif arguments.command == "catalogue":
+        print(catalogue(spec))  # noqa: T201
+    else:
+        _serve(spec, arguments, job, rest)
+
+
+def _parser(spec: ServerSpec[Any, Any]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"tenantscope-{spec.name}",
+        description=spec.title,
+        epilog="Everything else is set by TENANTSCOPE_* variables; `settings` lists them.",
+    )
+    parser.add_argument("--version", action="version", version=f"tenantscope-{spec.name} {spec.version}")
+    jobs = parser.add_subparsers(dest="command", metavar="command")
+    jobs.add_parser("stdio", help="serve one host over stdin and stdout (the default)")
+    http = jobs.add_parser("http", help="serve many callers over streamable HTTP")
+    http.add_argument("--host", help="the address to listen on (TENANTSCOPE_HOST)")
+    http.add_argument("--port", help="the port to listen on, 0 for a free one (TENANTSCOPE_PORT)")
+    jobs.add_parser("settings", help="print every setting")
+    jobs.add_parser("catalogue", help="print every tool as hosts see it")
+    for command in spec.commands:
+        jobs.add_parser(command.name, help=command.help, add_help=False)
+    return parser
+
+
+def _serve(
+    spec: ServerSpec[Any, Any], arguments: argparse.Namespace, job: Command[Any] | None, rest: Sequence[str]
+) -> None:
+    environment = dict(os.environ)
+    for name in ("host", "port"):
+        if getattr(arguments, name, None):
+            environment[f"TENANTSCOPE_{name.upper()}"] = getattr(arguments, name)
+    settings = load_settings(spec.settings, environment)
+    configure_logging(settings.log_level, "text" if job else settings.log_format)
+    import logging
+
+    for sentence in unknown_settings(spec.settings, environment):
+        logging.getLogger("tenantscope").debug(sentence)
+    stop_telemetry = start_telemetry(spec.name, spec.version, environment)
+    assembly = assemble(spec, settings)
+    try:
+        if job is not None:
+            code = anyio.run(_run_job, assembly, job, rest)
+        elif arguments.command == "http":
+            code = _serve_http(assembly)
+        else:
+            code = anyio.run(_serve_stdio, assembly)
+    finally:
+        stop_telemetry()
+    sys.exit(code)
+
+
+async def _serve_stdio(assembly: Assembly) -> int:
+    async with _until_signalled(), stdio_server() as (received, sent):
+        await assembly.server.run(received, sent, assembly.server.create_initialization_options())
+    return 0
+
+
+def _serve_http(assembly: Assembly) -> int:
+    import uvicorn
+
+    settings = assembly.settings
+    config = uvicorn.Config(
+        http_app(assembly.spec, settings, assembly.server, assembly.verifier),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+    )
+    uvicorn.Server(config).run()
+    return 0
+
+
+async def _run_job(assembly: Assembly, job: Command[Any], words: Sequence[str]) -> int:
+    """A job runs on the path of a call: the process's token, verified, must be the provider's."""
+    spec, settings = assembly.spec, assembly.settings
+    try:
+        async with _until_signalled(), open_gatekeepers(spec, settings, assembly.clock) as gate:
+            identity = await assembly.identify_process()
+            if not identity.caller.is_provider:
+                raise NotPermitted(f"`{job.name}` reads the whole fleet: it needs a token of the provider.")
+            session = await vend(gate, spec.name, identity, None)
+            return await job.run(Runtime(settings, assembly.clock), session, words)
+    except ToolFailure as failure:
+        raise (
+            WrongSettings([failure.sentence])
+            if failure.code == "not_authenticated"
+            else SystemExit(f"{job.name}: {failure.sentence}")
+        ) from None
+    return 1
+
+
+@asynccontextmanager
+async def _until_signalled() -> AsyncGenerator[None]:
+    """Leave the block, cancelling what runs in it, when the process is asked to stop."""
+    async with anyio.create_task_group() as tasks:
+
+        async def watch() -> None:
+            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                async for _ in signals:
+                    tasks.cancel_scope.cancel()
+                    return
+
+        tasks.start_soon(watch)
+        yield
+        tasks.cancel_scope.cancel()

@@ -1,0 +1,61 @@
+"""What a server says about itself, and what it is given when it starts."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from tenantscope_core.credentials.session import TenantSession
+from tenantscope_core.serving.settings import CoreSettings
+from tenantscope_core.tool.declaration import Tool
+
+SettingsT = TypeVar("SettingsT", bound=CoreSettings)
+SourcesT = TypeVar("SourcesT")
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime(Generic[SettingsT]):
+    """What a server's sources are opened with: its settings and the clock, never a tenant."""
+
+    settings: SettingsT
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[SettingsT]):
+    """A job that a server offers beside serving, such as `rollup`: run by the provider, on the provider's role.
+
+    `run` is given the runtime, a session of the provider's role and the command line's remaining words, prints what it
+    does, and returns the exit code.
+    """
+
+    name: str
+    help: str
+    run: Callable[[Runtime[SettingsT], TenantSession, Sequence[str]], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec(Generic[SettingsT, SourcesT]):
+    """A server: its name, what it tells a model, its tools, and how its sources are opened."""
+
+    name: str
+    version: str
+    title: str
+    instructions: str
+    package: str
+    tools: Sequence[Tool]
+    settings: type[SettingsT]
+    open_sources: Callable[[Runtime[SettingsT]], AbstractAsyncContextManager[SourcesT]]
+    policy_names: Callable[[SettingsT], dict[str, str]]
+    commands: Sequence[Command[Any]] = field(default=())
+
+    def __post_init__(self) -> None:
+        names = [tool.name for tool in self.tools]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self.name} declares a tool twice")
+
+    @property
+    def scopes(self) -> list[str]:
+        """Every scope that some tool of this server needs."""
+        return sorted({scope for tool in self.tools for scope in tool.scopes})
