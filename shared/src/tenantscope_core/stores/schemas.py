@@ -1,0 +1,71 @@
+"""The datasets that servers share, column by column; tenant_id and month stand beside these in every table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+QUANTITY = "DECIMAL(38,6)"
+MONEY = "DECIMAL(38,12)"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset's name and its columns with their SQL types, in the spelling that DuckDB and Athena share."""
+
+    name: str
+    columns: Mapping[str, str]
+
+
+USAGE = Dataset("usage", {"day": "DATE", "metric": "VARCHAR", "quantity": QUANTITY, "unit": "VARCHAR"})
+
+FEATURE_USAGE = Dataset(
+    "feature_usage",
+    {
+        "day": "DATE",
+        "feature": "VARCHAR",
+        "action": "VARCHAR",
+        "calls": "BIGINT",
+        "users": "BIGINT",
+        "errors": "BIGINT",
+        "p50_ms": "DOUBLE",
+        "p95_ms": "DOUBLE",
+        "bytes": "BIGINT",
+    },
+)
+
+LLM_USAGE = Dataset(
+    "llm_usage",
+    {
+        "day": "DATE",
+        "model": "VARCHAR",
+        "feature": "VARCHAR",
+        "agent": "VARCHAR",
+        "tokens_in": "BIGINT",
+        "tokens_out": "BIGINT",
+        "tokens_cached": "BIGINT",
+        "requests": "BIGINT",
+        "cost": MONEY,
+    },
+)
+
+REVENUE = Dataset("revenue", {"plan": "VARCHAR", "line": "VARCHAR", "amount": MONEY, "currency": "VARCHAR"})
+
+ALLOCATED_COST = Dataset(
+    "allocated_cost",
+    {
+        "ChargePeriodStart": "DATE",
+        "ChargePeriodEnd": "DATE",
+        "ServiceName": "VARCHAR",
+        "x_Feature": "VARCHAR",
+        "x_Environment": "VARCHAR",
+        "ChargeCategory": "VARCHAR",
+        "SubAccountId": "VARCHAR",
+        "InvoiceId": "VARCHAR",
+        "BillingCurrency": "VARCHAR",
+        "x_Method": "VARCHAR",
+        "x_Rule": "VARCHAR",
+        "EffectiveCost": MONEY,
+        "BilledCost": MONEY,
+        "AllocatedMethodId": "VARCHAR",
+        "AllocatedMethodDetails": "VARCHAR",
+    },
+)
