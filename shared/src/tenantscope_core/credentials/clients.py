@@ -102,10 +102,6 @@ class ServiceClients:
         """
         return await self._workers_of(service).run(operation, partial(self._pagination, service, operation))
 
-    def busy(self, service: str) -> int:
-        """How many threads are at work for a service."""
-        return self._workers_of(service).busy
-
     def close(self) -> None:
         """Close the connections; calls still running fail."""
         with _creating:

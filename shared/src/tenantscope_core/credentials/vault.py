@@ -114,6 +114,9 @@ class Vault:
         assert self._tasks is not None
         self._tasks.cancel_scope.cancel()
         tasks, self._tasks = self._tasks, None
+        if isinstance(error, Exception):  # no flight raises, so the body's own error needs no group around it
+            await tasks.__aexit__(None, None, None)
+            return None
         return await tasks.__aexit__(kind, error, trace)
 
     async def session_for(self, grant: Grant) -> TenantSession:
