@@ -1,0 +1,22 @@
+"""Wayfarer, a SaaS for travel agencies: forty tenants, twelve months of bills, requests, usage and revenue."""
+
+from pathlib import Path
+
+from .generate import generate, version
+from .load import Sandbox, load
+from .revenue import PRICE_BOOK
+from .tenants import TENANTS, Tenant, registry_item
+
+ALLOCATION_RULES = Path(__file__).with_name("allocation.yaml")
+
+__all__ = [
+    "ALLOCATION_RULES",
+    "PRICE_BOOK",
+    "TENANTS",
+    "Sandbox",
+    "Tenant",
+    "generate",
+    "load",
+    "registry_item",
+    "version",
+]

@@ -1,0 +1,134 @@
+"""Brings the company into the sandbox: objects, registry, metrics and logs. Safe to run again and again."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import boto3
+from botocore.config import Config
+
+from .cloudwatch import FORTNIGHT, put_events, put_metrics, recent_events, recent_metrics
+from .generate import OBJECTS, REGISTRY, Progress, generate, version
+
+MARKER = "company/_version.json"
+"""Written last: where it names this version, all else is there."""
+THREADS = 8
+REFRESH_AFTER = timedelta(days=1)
+
+
+class Sandbox(Protocol):
+    """What the company needs to know of the sandbox that it moves into."""
+
+    @property
+    def directory(self) -> Path:
+        """Folder of the sandbox's state."""
+        ...
+
+    @property
+    def aws_endpoint(self) -> str:
+        """Base URL of the emulated AWS."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """AWS region."""
+        ...
+
+    @property
+    def root_credentials(self) -> tuple[str, str]:
+        """Access key id and secret of the account's root."""
+        ...
+
+    @property
+    def bucket(self) -> str:
+        """Bucket of raw data and datasets; exists."""
+        ...
+
+    @property
+    def table(self) -> str:
+        """Registry table; exists."""
+        ...
+
+
+def _client(sandbox: Sandbox, service: str) -> Any:
+    key, secret = sandbox.root_credentials
+    create = cast(Any, boto3.Session(key, secret, region_name=sandbox.region)).client
+    config = Config(max_pool_connections=THREADS, connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 4})
+    return create(service, endpoint_url=sandbox.aws_endpoint, config=config)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def load(sandbox: Sandbox, *, progress: Progress, clock: Callable[[], datetime] = _now) -> None:
+    """Make the company if need be and load what is not there yet.
+
+    A second load of the same version only brings CloudWatch up to date, when more than a day has passed.
+    """
+    home = generate(sandbox.directory, progress=progress)
+    s3 = _client(sandbox, "s3")
+    now = clock()
+    there = _read_marker(s3, sandbox.bucket)
+    if there.get("version") != version():
+        progress("company: uploading objects")
+        _put_objects(s3, sandbox.bucket, home / OBJECTS)
+        progress("company: registering tenants")
+        _put_registry(_client(sandbox, "dynamodb"), sandbox.table, home)
+    since = now - FORTNIGHT
+    told = there.get("cloudwatch_until")
+    if told is not None:
+        last = datetime.fromisoformat(told)
+        if now - last < REFRESH_AFTER and there.get("version") == version():
+            progress("company: already loaded")
+            return
+        since = max(since, last)
+    progress("company: metrics and logs")
+    until = now.replace(minute=0, second=0, microsecond=0)
+    put_metrics(_client(sandbox, "cloudwatch"), recent_metrics(home, since, until))
+    put_events(_client(sandbox, "logs"), recent_events(home, since, until), THREADS)
+    marker = {"version": version(), "cloudwatch_until": until.isoformat()}
+    s3.put_object(Bucket=sandbox.bucket, Key=MARKER, Body=json.dumps(marker).encode())
+    progress("company: loaded")
+
+
+def _read_marker(s3: Any, bucket: str) -> dict[str, str]:
+    try:
+        body: bytes = s3.get_object(Bucket=bucket, Key=MARKER)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return {}
+    return json.loads(body)
+
+
+def _put_objects(s3: Any, bucket: str, root: Path) -> int:
+    """Upload the mirrored tree; data first, then tenants' manifests, then the fleet's, as a commit does."""
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    manifests = [path for path in paths if path.name == "_manifest.json"]
+    fleet = [path for path in manifests if path.is_relative_to(root / "fleet")]
+    waves = ([p for p in paths if p not in set(manifests)], [p for p in manifests if p not in fleet], fleet)
+
+    def put(path: Path) -> None:
+        s3.put_object(Bucket=bucket, Key=path.relative_to(root).as_posix(), Body=path.read_bytes())
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for wave in waves:
+            list(pool.map(put, wave))
+    return len(paths)
+
+
+def _put_registry(dynamodb: Any, table: str, home: Path) -> None:
+    """Write the tenants as items; the table's key attributes are filled whatever they are called."""
+    from boto3.dynamodb.types import TypeSerializer
+
+    serialize = TypeSerializer().serialize
+    schema: list[dict[str, str]] = dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
+    keys = {one["KeyType"]: one["AttributeName"] for one in schema}
+    for item in json.loads((home / REGISTRY).read_text()):
+        item.setdefault(keys["HASH"], item["tenantId"])
+        if "RANGE" in keys:
+            item.setdefault(keys["RANGE"], item["recordType"])
+        plain = {name: serialize(value) for name, value in item.items()}
+        dynamodb.put_item(TableName=table, Item=plain)
