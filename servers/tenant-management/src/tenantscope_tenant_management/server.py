@@ -12,7 +12,7 @@ Who the tenants of this SaaS company are. A tenant's caller sees its own tenant;
 Begin with whoami when it is unclear who is asking. The provider finds tenants with list_tenants and looks at one with
 get_tenant; their ids are what the other Tenantscope servers take as tenant_id."""
 
-SERVER = ServerSpec[Settings, Sources](
+SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     name="tenant-management",
     version=__version__,
     title="Tenantscope: tenants",

@@ -146,7 +146,7 @@ class ServiceClients:
             "retries": {"total_max_attempts": 1, "mode": "standard"},
             "max_pool_connections": self.limits.concurrent,
             # S3 Express sessions are cached per bucket in the client, without regard to who calls.
-            "s3_disable_express_session_auth": True,
+            "s3": {"disable_s3_express_session_auth": True},
             "account_id_endpoint_mode": "disabled",
         }
         if service.startswith("bedrock"):

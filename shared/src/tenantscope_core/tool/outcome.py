@@ -8,18 +8,12 @@ from mcp import types
 from pydantic import BaseModel
 
 from tenantscope_core.credentials.errors import AwsError
-from tenantscope_core.results.errors import Action, Internal, InvalidArgument, ToolFailure, Unavailable
+from tenantscope_core.results.errors import Internal, InvalidArgument, ToolFailure, Unavailable
 
 log = logging.getLogger(__name__)
 
 MAX_ANSWER_BYTES = 25_000
 ERROR_FIELDS = "io.tenantscope/error"
-_WAYS_OUT = {
-    Action.RETRY_AFTER: "Try the same call again later.",
-    Action.CHANGE: "Change the call.",
-    Action.ASK: "Ask a person who can grant or repair it.",
-    Action.GIVE_UP: "Calling again will not help.",
-}
 
 
 def answered(answer: BaseModel) -> tuple[types.CallToolResult, int]:
@@ -45,8 +39,7 @@ def refused(failure: ToolFailure) -> types.CallToolResult:
     There is no structured content: clients check it against the tool's output schema even on an error.
     """
     wait = failure.remedy.retry_after_seconds
-    way_out = f"Try the same call again in {wait:.0f} s." if wait is not None else _WAYS_OUT[failure.remedy.action]
-    text = f"{failure.code}: {failure.sentence} {way_out}"
+    text = f"{failure.code}: {failure.sentence}" + ("" if wait is None else f" Retry after {max(1, round(wait))} s.")
     return types.CallToolResult(
         content=[types.TextContent(text=text)], is_error=True, _meta={ERROR_FIELDS: failure.as_fields()}
     )

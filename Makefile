@@ -1,0 +1,114 @@
+# The only commands anyone needs; `make help` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+UV ?= $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+export UV
+
+VENV := .venv
+FLOOR := .venv-floor
+EDITABLE := shared servers/tenant-management servers/cost-explorer examples/sandbox
+PROJECTS := pyproject.toml $(EDITABLE:%=%/pyproject.toml)
+RUN := $(VENV)/bin/python
+PYTEST_ARGS ?=
+# Packages whose newest release is not the oldest that we promise to work with.
+MCP_FLOOR := mcp==2.1.1
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: setup ## Start the sandbox, run an agent session against it, show its answers, stop
+	@$(RUN) examples/demo/session.py
+
+.PHONY: up
+up: setup ## Start the sandbox and leave it running; prints an mcp.json and tokens
+	@$(VENV)/bin/tenantscope-sandbox up
+	@$(RUN) examples/demo/rollup.py
+
+.PHONY: down
+down: setup ## Stop the sandbox; its data stays in .sandbox
+	@$(VENV)/bin/tenantscope-sandbox down
+
+.PHONY: test
+test: check test-newest test-floor ## Run everything that must hold: lint, types, all tests on the newest and the oldest mcp
+
+.PHONY: test-newest
+test-newest: setup ## Run all tests on the locked versions
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-floor
+test-floor: $(FLOOR)/.ready ## Run all tests on the oldest mcp that is supported
+	$(FLOOR)/bin/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: lint types generated ## Lint, types, and generated files that must be current
+
+.PHONY: lint
+lint: setup ## Check style
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+.PHONY: format
+format: setup ## Mend style
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+.PHONY: types
+types: setup ## Check types
+	$(VENV)/bin/pyright
+
+.PHONY: generated
+generated: setup ## Check that README tables, tool snapshots and the deploy template are current
+	$(RUN) examples/deploy/generate.py --check
+	$(RUN) docs/generate.py --check
+
+.PHONY: generate
+generate: setup ## Renew README tables, tool snapshots and the deploy template
+	$(RUN) examples/deploy/generate.py
+	$(RUN) docs/generate.py
+
+.PHONY: bench
+bench: setup ## Measure what we claim about speed, beside the floor, in one run
+	$(RUN) -m benchmarks
+
+.PHONY: setup
+setup: $(VENV)/.ready ## Make the environment (every other target does this by itself)
+
+$(VENV)/.ready: requirements.lock $(PROJECTS) | $(UV)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@echo "setting up $(VENV) (about a minute the first time)"
+	@$(UV) venv -q --allow-existing --python $(PYTHON) $(VENV)
+	@$(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode requirements.lock
+	@$(UV) pip install -q --python $(VENV) --no-deps --no-build-isolation $(EDITABLE:%=-e ./%)
+	@touch $@
+
+$(FLOOR)/.ready: requirements.lock requirements.floor.lock $(PROJECTS) | $(UV)
+	@echo "setting up $(FLOOR)"
+	@$(UV) venv -q --allow-existing --python $(PYTHON) $(FLOOR)
+	@$(UV) pip sync -q --python $(FLOOR) --require-hashes --compile-bytecode requirements.lock
+	@$(UV) pip install -q --python $(FLOOR) --no-deps --require-hashes --compile-bytecode -r requirements.floor.lock
+	@$(UV) pip install -q --python $(FLOOR) --no-deps --no-build-isolation $(EDITABLE:%=-e ./%)
+	@touch $@
+
+# A machine without uv gets one of its own, from hashes.
+.tools/bin/uv: requirements.tools.lock
+	@$(PYTHON) -m venv .tools || { echo "This Python cannot make environments; on Debian: apt install python3-venv"; exit 1; }
+	@.tools/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.tools.lock
+	@touch $@
+
+.PHONY: lock
+lock: | $(UV) ## Resolve the newest versions within bounds and write the locks
+	$(UV) lock -q --upgrade
+	$(UV) export -q --all-packages --all-groups --no-emit-workspace --no-header -o requirements.lock
+	echo "$(MCP_FLOOR)" | sed 's/mcp==\(.*\)/mcp==\1\nmcp-types==\1/' | $(UV) pip compile -q --universal --no-deps --generate-hashes --no-header -o requirements.floor.lock -
+	echo "uv>=0.9,<1" | $(UV) pip compile -q --universal --generate-hashes --no-header -o requirements.tools.lock -
+	cd examples/sandbox/emulator && $(abspath $(shell command -v $(UV))) pip compile -q --universal --generate-hashes --no-header -o requirements.lock requirements.in
+
+.PHONY: clean
+clean: ## Remove environments and the sandbox's state
+	-$(VENV)/bin/tenantscope-sandbox down
+	rm -rf .venv .venv-floor .venv-emulator .tools .sandbox .pytest_cache .ruff_cache .hypothesis dist
