@@ -1,6 +1,6 @@
 """A vault over real clients, brokers and HTTP; only what stands behind STS's and S3's address is ours."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -68,7 +68,7 @@ def open_vault(sts: Sts, clients: AwsClients, clock: Clock) -> OpenVault:
     """Opens a vault; keyword arguments are VaultSettings, and `broker`."""
 
     @asynccontextmanager
-    async def opened(broker: Broker | None = None, **settings: Any) -> AsyncIterator[Vault]:
+    async def opened(broker: Broker | None = None, **settings: Any) -> AsyncGenerator[Vault]:
         used = broker or AssumeRoleBroker(sts, policy=lambda grant: None)
         async with Vault(used, clients, clock=clock, random=lambda: 0.5, settings=VaultSettings(**settings)) as vault:
             yield vault

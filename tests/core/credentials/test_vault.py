@@ -220,7 +220,7 @@ async def test_a_failure_is_remembered_for_a_little_and_no_longer(
 ):
     server.on_sts = failing_with(code, status)
     async with open_vault() as vault:
-        first = await failure_of(vault)
+        first = again = await failure_of(vault)
         assert type(first) is kind
         clock.advance(seconds - 0.5)
         for _ in range(50):
