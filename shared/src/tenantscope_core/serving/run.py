@@ -15,7 +15,7 @@ from tenantscope_core.results.errors import NotPermitted, ToolFailure
 from tenantscope_core.serving.assembly import Assembly, assemble, catalogue, open_gatekeepers
 from tenantscope_core.serving.http import http_app
 from tenantscope_core.serving.logs import configure_logging
-from tenantscope_core.serving.settings import WrongSettings, load_settings, settings_table, unknown_settings
+from tenantscope_core.serving.settings import WrongSettings, load_settings, misspelt_settings, settings_table
 from tenantscope_core.serving.spec import Command, Runtime, ServerSpec
 from tenantscope_core.serving.telemetry import start_telemetry
 from tenantscope_core.tool.path import vend
@@ -67,8 +67,8 @@ def _serve(
     configure_logging(settings.log_level, "text" if job else settings.log_format)
     import logging
 
-    for sentence in unknown_settings(spec.settings, environment):
-        logging.getLogger("tenantscope").debug(sentence)
+    for sentence in misspelt_settings(spec.settings, environment):
+        logging.getLogger("tenantscope").warning(sentence)
     stop_telemetry = start_telemetry(spec.name, spec.version, environment)
     assembly = assemble(spec, settings)
     try:

@@ -180,15 +180,16 @@ def load_settings(kind: type[SettingsT], environment: Mapping[str, str]) -> Sett
         ) from None
 
 
-def unknown_settings(kind: type[CoreSettings], environment: Iterable[str]) -> list[str]:
-    """A sentence for each variable with our prefix that this server does not know; most are misspelt."""
+def misspelt_settings(kind: type[CoreSettings], environment: Iterable[str]) -> list[str]:
+    """A sentence for each variable that is no setting of this server and nearly is; others may be another server's."""
     known = [PREFIX + name.upper() for name in kind.model_fields]
-    sentences: list[str] = []
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            sentences.append(f"{name} is not a setting of this server" + (f"; is it {near[0]}?" if near else ""))
-    return sentences
+    return [
+        f"{name} is not a setting of this server; is it {near[0]}?"
+        for name in sorted(environment)
+        if name.startswith(PREFIX)
+        and name not in known
+        and (near := difflib.get_close_matches(name, known, n=1, cutoff=0.85))
+    ]
 
 
 def settings_table(kind: type[CoreSettings]) -> str:
