@@ -39,8 +39,7 @@ class AthenaSettings:
     """Where Athena finds the datasets' tables and leaves results.
 
     `database` holds a table per dataset, partitioned by tenant_id, month, run, and one `fleet_<dataset>`, by month and
-    run (`glue_table` describes both). Results go to `output` + `tenant_id=<tenant>/` or `fleet/`, so that a role can be
-    kept to its own.
+    run. Results go to `output` + `tenant_id=<tenant>/` or `provider/`, so that a role can be kept to its own.
     """
 
     database: str
@@ -91,7 +90,7 @@ class AthenaEngine:
         return f"{self._database}.{name} WHERE {' AND '.join(where)}"
 
     async def _execute(self, statement: str, tables: Mapping[str, Table], aws: AwsCaller) -> tuple[str, int]:
-        owner = "fleet/" if aws.tenant is None else f"tenant_id={aws.tenant}/"
+        owner = "provider/" if aws.tenant is None else f"tenant_id={aws.tenant}/"
         reuse = self._settings.reuse_minutes
         started = await aws.call(
             "athena",

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import os
 import select
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, LiteralString, Self
@@ -69,17 +71,19 @@ class TenantTransaction:
     async def run(self, statements: Sequence[Statement], *, commit: bool = False) -> list[Answer]:
         """Answers to statements sent together, in one round trip (with BEGIN and the tenant if they are the first)."""
         cursors: list[AsyncCursor[DictRow]] = []
-        async with asyncio.timeout(self._seconds * len(statements) + _GRACE_SECONDS), self._connection.pipeline():
-            if not self._begun:
-                self._begun = True
-                await self._connection.execute("BEGIN")
-                await self._connection.execute(_OWNER, self._owner)
-            for statement in statements:
-                cursor = self._connection.cursor()
-                await cursor.execute(statement.text, statement.parameters)
-                cursors.append(cursor)
-            if commit:
-                await self._connection.execute("COMMIT")
+        seconds = self._seconds * len(statements) + _GRACE_SECONDS
+        with _cut_after(self._connection, seconds):
+            async with self._connection.pipeline():
+                if not self._begun:
+                    self._begun = True
+                    await self._connection.execute("BEGIN")
+                    await self._connection.execute(_OWNER, self._owner)
+                for statement in statements:
+                    cursor = self._connection.cursor()
+                    await cursor.execute(statement.text, statement.parameters)
+                    cursors.append(cursor)
+                if commit:
+                    await self._connection.execute("COMMIT")
         return [Answer(await cursor.fetchall() if cursor.description else [], cursor.rowcount) for cursor in cursors]
 
     async def fetch(self, text: LiteralString, parameters: Parameters = None) -> list[DictRow]:
@@ -93,7 +97,7 @@ class TenantTransaction:
     async def end(self, command: LiteralString) -> None:
         """COMMIT or ROLLBACK, where anything was begun."""
         if self._begun and self._connection.info.transaction_status is not TransactionStatus.IDLE:
-            async with asyncio.timeout(self._seconds + _GRACE_SECONDS):
+            with _cut_after(self._connection, self._seconds + _GRACE_SECONDS):
                 await self._connection.execute(command)
 
 
@@ -199,15 +203,12 @@ class PostgresStore:
     async def _connection(self) -> AsyncGenerator[Connection]:
         try:
             async with self._pool.connection() as connection:
-                try:
-                    if not self._verified:
+                if not self._verified:
+                    with _cut_after(connection, self._limits.statement_seconds):
                         await verify(connection, self._schema)
-                        self._verified = True
-                    yield connection
-                except TimeoutError:
-                    await connection.close()  # the server did not even answer in time: this connection is lost
-                    raise
-        except (errors.QueryCanceled, TimeoutError) as error:
+                    self._verified = True
+                yield connection
+        except errors.QueryCanceled as error:
             raise Unavailable("The database took too long; try again shortly.") from error
         except (errors.SerializationFailure, errors.DeadlockDetected) as error:
             raise Unavailable("Another change came between; try again.", retry_after_seconds=0.2) from error
@@ -219,6 +220,21 @@ class PostgresStore:
         if self._password is None:
             return self._dsn
         return make_conninfo(self._dsn, password=await self._password())
+
+
+@contextlib.contextmanager
+def _cut_after(connection: Connection, seconds: float) -> Generator[None]:
+    """Break the connection when the block takes longer: a server that fell silent does not answer a cancel either."""
+
+    def cut() -> None:
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as peer:
+            peer.shutdown(socket.SHUT_RDWR)
+
+    timer = asyncio.get_running_loop().call_later(seconds, cut)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _require_alive(connection: Connection) -> None:

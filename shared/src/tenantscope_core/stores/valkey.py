@@ -83,8 +83,8 @@ class Script:
 class ValkeyStore:
     """Connections to one Valkey; `tenant` gives the only way to its keys.
 
-    `url` is `valkey://` or, with TLS, `valkeys://`, with user and password in it or from `login`, which is called at each
-    new connection, as IAM tokens need: it signs with credentials at hand and must not block.
+    `url` is `valkey://` or, with TLS, `valkeys://`, with user and password in it or from `login`, which is called at
+    each new connection, as IAM tokens need: it signs with credentials at hand and must not block.
     """
 
     def __init__(
@@ -96,8 +96,8 @@ class ValkeyStore:
     ) -> None:
         limits = limits or ValkeyLimits()
         options: dict[str, Any] = {} if login is None else {"credential_provider": _Login(login)}
-        create: Callable[..., BlockingConnectionPool] = BlockingConnectionPool.from_url  # pyright: ignore[reportUnknownMemberType]
-        self._pool = create(
+        pool: Any = BlockingConnectionPool
+        self._pool = pool.from_url(
             url,
             max_connections=limits.connections,
             timeout=limits.wait_seconds,
