@@ -1,0 +1,60 @@
+"""Admits a call or says when to come back."""
+
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+
+from tenantscope_core.admission.ledger import Bound, Ledger, Refusal
+from tenantscope_core.admission.limits import Limits, TierLimits
+from tenantscope_core.results.errors import RateLimited
+
+_LEAVING_SECONDS = 1.0
+
+
+def _new_lease() -> str:
+    return uuid.uuid4().hex
+
+
+class Admission:
+    """The rate and the number of concurrent calls of each caller, by tier."""
+
+    def __init__(self, ledger: Ledger, limits: TierLimits, *, new_lease: Callable[[], str] = _new_lease) -> None:
+        self._ledger = ledger
+        self._limits = limits
+        self._new_lease = new_lease
+
+    @asynccontextmanager
+    async def admit(self, caller_key: str, tier: str | None) -> AsyncGenerator[None]:
+        """Run the body as one call of a caller; see `caller_key` for its name.
+
+        Raises:
+            RateLimited: The caller has used up its rate or its slots; `retry_after_seconds` says when one is free.
+        """
+        limits = self._limits.of(caller_key, tier)
+        lease = self._new_lease()
+        try:
+            refusal = await self._ledger.enter(caller_key, limits, lease)
+        except BaseException:  # cancelled on the way, perhaps after the lease was granted
+            await self._leave(caller_key, lease)
+            raise
+        if refusal is not None:
+            raise _rate_limited(refusal, limits)
+        try:
+            yield
+        finally:
+            await self._leave(caller_key, lease)
+
+    async def _leave(self, caller_key: str, lease: str) -> None:
+        with anyio.move_on_after(_LEAVING_SECONDS, shield=True):
+            await self._ledger.leave(caller_key, lease)
+
+
+def _rate_limited(refusal: Refusal, limits: Limits) -> RateLimited:
+    sentence = (
+        f"More than {limits.per_minute:g} calls a minute; wait before the next call."
+        if refusal.bound is Bound.RATE
+        else f"{limits.concurrent} calls are running already, the most at a time; wait for one to end."
+    )
+    return RateLimited(sentence, retry_after_seconds=refusal.retry_after_seconds)
