@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .generate import generate, version
-from .load import Sandbox, load
+from .load import Home, load
 from .revenue import PRICE_BOOK
 from .tenants import TENANTS, Tenant, registry_item
 
@@ -13,7 +13,7 @@ __all__ = [
     "ALLOCATION_RULES",
     "PRICE_BOOK",
     "TENANTS",
-    "Sandbox",
+    "Home",
     "Tenant",
     "generate",
     "load",

@@ -1,9 +1,9 @@
 """Makes the company's twelve months in a folder, once: the same bytes each time."""
 
+import fcntl
 import gzip
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,20 +40,24 @@ def generate(directory: Path, *, progress: Progress = lambda _: None) -> Path:
     Inside: `s3/` mirrors the bucket, `registry.json` the registry, `cloudwatch/` what the last days said, and
     `truth.json` what was planted, which no server ever sees.
     """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "company.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _generate(directory, progress)
+
+
+def _generate(directory: Path, progress: Progress) -> Path:
     home = directory / "company"
     made_from = version()
     if (home / TRUTH).is_file() and json.loads((home / TRUTH).read_text())["version"] == made_from:
         progress("company: already made")
         return home
-    making = directory / f"company.{os.getpid()}"
+    making = directory / "company.making"
     shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
-    try:
-        _make(making, made_from, progress)
-        shutil.rmtree(home, ignore_errors=True)
-        making.rename(home)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    _make(making, made_from, progress)
+    shutil.rmtree(home, ignore_errors=True)
+    making.rename(home)
     return home
 
 

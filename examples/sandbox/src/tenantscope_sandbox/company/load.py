@@ -5,10 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-import boto3
-from botocore.config import Config
+from boto3.dynamodb.types import TypeSerializer
+
+from tenantscope_sandbox.state import State
 
 from .cloudwatch import FORTNIGHT, put_events, put_metrics, recent_events, recent_metrics
 from .generate import OBJECTS, REGISTRY, Progress, generate, version
@@ -19,28 +20,10 @@ THREADS = 8
 REFRESH_AFTER = timedelta(days=1)
 
 
-class Sandbox(Protocol):
+class Home(Protocol):
     """What the company needs to know of the sandbox that it moves into."""
 
-    @property
-    def directory(self) -> Path:
-        """Folder of the sandbox's state."""
-        ...
-
-    @property
-    def aws_endpoint(self) -> str:
-        """Base URL of the emulated AWS."""
-        ...
-
-    @property
-    def region(self) -> str:
-        """AWS region."""
-        ...
-
-    @property
-    def root_credentials(self) -> tuple[str, str]:
-        """Access key id and secret of the account's root."""
-        ...
+    state: State
 
     @property
     def bucket(self) -> str:
@@ -52,32 +35,29 @@ class Sandbox(Protocol):
         """Registry table; exists."""
         ...
 
-
-def _client(sandbox: Sandbox, service: str) -> Any:
-    key, secret = sandbox.root_credentials
-    create = cast(Any, boto3.Session(key, secret, region_name=sandbox.region)).client
-    config = Config(max_pool_connections=THREADS, connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 4})
-    return create(service, endpoint_url=sandbox.aws_endpoint, config=config)
+    def client(self, service: str, *, max_pool_connections: int) -> Any:
+        """Return a boto3 client of the account's root."""
+        ...
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def load(sandbox: Sandbox, *, progress: Progress, clock: Callable[[], datetime] = _now) -> None:
+def load(sandbox: Home, *, progress: Progress, clock: Callable[[], datetime] = _now) -> None:
     """Make the company if need be and load what is not there yet.
 
     A second load of the same version only brings CloudWatch up to date, when more than a day has passed.
     """
-    home = generate(sandbox.directory, progress=progress)
-    s3 = _client(sandbox, "s3")
+    home = generate(sandbox.state.root, progress=progress)
+    s3 = sandbox.client("s3", max_pool_connections=THREADS)
     now = clock()
     there = _read_marker(s3, sandbox.bucket)
     if there.get("version") != version():
         progress("company: uploading objects")
         _put_objects(s3, sandbox.bucket, home / OBJECTS)
         progress("company: registering tenants")
-        _put_registry(_client(sandbox, "dynamodb"), sandbox.table, home)
+        _put_registry(sandbox.client("dynamodb", max_pool_connections=THREADS), sandbox.table, home)
     since = now - FORTNIGHT
     told = there.get("cloudwatch_until")
     if told is not None:
@@ -88,8 +68,8 @@ def load(sandbox: Sandbox, *, progress: Progress, clock: Callable[[], datetime] 
         since = max(since, last)
     progress("company: metrics and logs")
     until = now.replace(minute=0, second=0, microsecond=0)
-    put_metrics(_client(sandbox, "cloudwatch"), recent_metrics(home, since, until))
-    put_events(_client(sandbox, "logs"), recent_events(home, since, until), THREADS)
+    put_metrics(sandbox.client("cloudwatch", max_pool_connections=THREADS), recent_metrics(home, since, until))
+    put_events(sandbox.client("logs", max_pool_connections=THREADS), recent_events(home, since, until), THREADS)
     marker = {"version": version(), "cloudwatch_until": until.isoformat()}
     s3.put_object(Bucket=sandbox.bucket, Key=MARKER, Body=json.dumps(marker).encode())
     progress("company: loaded")
@@ -121,8 +101,6 @@ def _put_objects(s3: Any, bucket: str, root: Path) -> int:
 
 def _put_registry(dynamodb: Any, table: str, home: Path) -> None:
     """Write the tenants as items; the table's key attributes are filled whatever they are called."""
-    from boto3.dynamodb.types import TypeSerializer
-
     serialize = TypeSerializer().serialize
     schema: list[dict[str, str]] = dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
     keys = {one["KeyType"]: one["AttributeName"] for one in schema}

@@ -1,0 +1,50 @@
+"""The company, made once for all tests and kept in the checkout's state folder."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from tenantscope_sandbox.company import generate
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def company() -> Path:
+    return generate(REPOSITORY / ".sandbox" / "test")
+
+
+@pytest.fixture(scope="session")
+def bucket(company: Path) -> Path:
+    return company / "s3"
+
+
+@pytest.fixture(scope="session")
+def truth(company: Path) -> dict[str, Any]:
+    return json.loads((company / "truth.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def sql(bucket: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The objects as tables: `bill`, `log`, and the fleet's copy of each dataset."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE VIEW bill AS SELECT *, BilledCost::DECIMAL(38, 12) AS billed,"
+            " EffectiveCost::DECIMAL(38, 12) AS effective"
+            f" FROM read_parquet('{bucket}/raw/billing/focus/data/*/*.parquet', hive_partitioning = false)"
+        )
+        connection.execute(
+            f"CREATE TABLE log AS SELECT *, (requestTime AT TIME ZONE 'UTC')::DATE AS day"
+            f" FROM read_json('{bucket}/raw/access_log/*/*.jsonl.gz', hive_partitioning = false,"
+            " columns = {requestId: VARCHAR, requestTime: TIMESTAMPTZ, httpMethod: VARCHAR, path: VARCHAR,"
+            ' status: BIGINT, responseLength: BIGINT, responseLatency: BIGINT, tenantId: VARCHAR, "user": VARCHAR})'
+        )
+        for name in ("usage", "feature_usage", "llm_usage", "revenue"):
+            connection.execute(
+                f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{bucket}/fleet/{name}/*/*/*.parquet',"
+                " hive_partitioning = true, hive_types_autocast = false)"
+            )
+        yield connection
