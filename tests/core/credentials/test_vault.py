@@ -1,6 +1,7 @@
 """The vault asks STS once per key, keeps what it was given as long as it serves, and no longer."""
 
 import asyncio
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from fixtures.clock import Clock
 from fixtures.grants import OpenVault, grant
 from fixtures.sts_server import Behaviour, Received, Reply, StsServer, sts_error
-from tenantscope_core.credentials.broker import AssumeRoleBroker, Grant, WebIdentityBroker
+from tenantscope_core.credentials.aws import FrozenCredentials
+from tenantscope_core.credentials.broker import AssumeRoleBroker, Grant, Vended, WebIdentityBroker
 from tenantscope_core.credentials.sts import Sts
 from tenantscope_core.credentials.vault import Vault
 from tenantscope_core.results.errors import Internal, NotAuthenticated, NotPermitted, ToolFailure, Unavailable
@@ -282,6 +284,31 @@ async def test_the_least_recently_used_session_makes_room(open_vault: OpenVault,
         assert len(server.sts) == 4
         await vault.session_for(grant("b"))
         assert len(server.sts) == 5
+
+
+class InstantBroker:
+    """Vends credentials as long as real ones, without STS: for measuring what the vault itself keeps."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def assume(self, grant: Grant) -> Vended:
+        name = f"{grant.tenant:0>16}"
+        token = name * 64  # session tokens with a session policy have about 1,000 characters
+        return Vended(FrozenCredentials(f"ASIA{name}", name * 3, token), self._clock() + timedelta(hours=1))
+
+
+async def test_a_session_takes_a_few_kilobytes(open_vault: OpenVault, clock: Clock):
+    async with open_vault(InstantBroker(clock)) as vault:
+        await vault.session_for(grant("first"))
+        tracemalloc.start()
+        try:
+            for number in range(1_000):
+                await vault.session_for(grant(f"tenant-{number}"))
+            taken, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert taken / 1_000 < 5 * 1024
 
 
 async def test_sessions_are_kept_apart_by_server_role_tier_scopes_and_subject(open_vault: OpenVault, server: StsServer):
