@@ -64,12 +64,12 @@ types: setup ## Check types
 .PHONY: generated
 generated: setup ## Check that README tables, tool snapshots and the deploy template are current
 	$(RUN) examples/deploy/generate.py --check
-	$(RUN) docs/generate.py --check
+	$(RUN) docs/catalogue.py --check
 
 .PHONY: generate
 generate: setup ## Renew README tables, tool snapshots and the deploy template
 	$(RUN) examples/deploy/generate.py
-	$(RUN) docs/generate.py
+	$(RUN) docs/catalogue.py
 
 .PHONY: bench
 bench: setup ## Measure what we claim about speed, beside the floor, in one run

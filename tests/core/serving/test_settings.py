@@ -35,7 +35,7 @@ def test_good_settings_are_read_and_typed():
         ({"TENANTSCOPE_PORT": "many"}, "TENANTSCOPE_PORT"),
         ({"TENANTSCOPE_CURSOR_KEY": "short-secret"}, "TENANTSCOPE_CURSOR_KEY: must have at least 32"),
         ({"TENANTSCOPE_LIMITS": "{"}, "TENANTSCOPE_LIMITS must be JSON"),
-        ({"TENANTSCOPE_LIMITS": "{}"}, 'must have a "default"'),
+        ({"TENANTSCOPE_LIMITS": '{"gold": {"per_minute": 0, "burst": 1, "concurrent": 1}}'}, "TENANTSCOPE_LIMITS"),
         ({"TENANTSCOPE_TOKEN": "a", "TENANTSCOPE_TOKEN_FILE": "b"}, "set only one of"),
         ({"TENANTSCOPE_BROKER": "magic"}, "TENANTSCOPE_BROKER"),
         ({"TENANTSCOPE_CALL_TIMEOUT_SECONDS": "0"}, "TENANTSCOPE_CALL_TIMEOUT_SECONDS"),

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from typing import Any
 import httpx2
 from mcp.server.lowlevel import Server
 
-from tenantscope_core.admission.limiter import Admission, open_admission
+from tenantscope_core.admission.admission import Admission
+from tenantscope_core.admission.fallback import FallbackLedger
+from tenantscope_core.admission.ledger import Ledger, LocalLedger
 from tenantscope_core.admission.standing import Standings
+from tenantscope_core.admission.valkey import ValkeyLedger
 from tenantscope_core.credentials.aws import AwsClients
 from tenantscope_core.credentials.broker import AssumeRoleBroker, Broker, WebIdentityBroker
 from tenantscope_core.credentials.policy import PolicyError
@@ -30,6 +34,8 @@ from tenantscope_core.serving.settings import CoreSettings, WrongSettings
 from tenantscope_core.serving.spec import Runtime, ServerSpec
 from tenantscope_core.tool.metering import Meter
 from tenantscope_core.tool.path import Gatekeepers, Roles, ToolPath
+
+_LEASE_MARGIN_SECONDS = 30
 
 Clock = Callable[[], datetime]
 
@@ -87,10 +93,10 @@ async def open_gatekeepers(
         sts = Sts(region=settings.aws_region)
         stack.callback(sts.close)
         vault = await stack.enter_async_context(Vault(_broker(spec, settings, sts), clients, clock=clock))
-        admission: Admission = await stack.enter_async_context(open_admission(settings, clock))
+        ledger = await stack.enter_async_context(_open_ledger(settings))
         table = settings.tenants_table
         yield Gatekeepers(
-            admission=admission,
+            admission=Admission(ledger, settings.tier_limits),
             vault=vault,
             roles=Roles(settings.tenant_role_arn, settings.provider_role_arn),
             standings=Standings(table, clock=clock) if table else None,
@@ -138,6 +144,23 @@ def _broker(spec: ServerSpec[Any, Any], settings: CoreSettings, sts: Sts) -> Bro
         return WebIdentityBroker(sts, policy=policy)
     secret = settings.external_id
     return AssumeRoleBroker(sts, policy=policy, external_id=secret.get_secret_value() if secret else None)
+
+
+@asynccontextmanager
+async def _open_ledger(settings: CoreSettings) -> AsyncGenerator[Ledger]:
+    """Where calls are counted: in Valkey for all replicas when there is one, and here while it does not answer."""
+    local = LocalLedger(monotonic=time.monotonic)
+    if settings.valkey_url is None:
+        yield local
+        return
+    from valkey.asyncio import Valkey  # an extra: a server alone needs none
+
+    client = Valkey.from_url(  # pyright: ignore[reportUnknownMemberType]
+        settings.valkey_url.get_secret_value(), socket_timeout=1.0, socket_connect_timeout=1.0
+    )
+    async with client:
+        shared = ValkeyLedger(client, lease_seconds=settings.call_timeout_seconds + _LEASE_MARGIN_SECONDS)
+        yield FallbackLedger(shared, local, monotonic=time.monotonic)
 
 
 def _cursor_key(settings: CoreSettings) -> CursorKey:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tenantscope_core.admission.limits import Limits, TierLimits
 from tenantscope_core.identity.verifier import ASYMMETRIC_ALGORITHMS
 
 PREFIX = "TENANTSCOPE_"
@@ -25,17 +26,7 @@ class WrongSettings(SystemExit):
         super().__init__("tenantscope does not start:\n" + "\n".join(f"  - {sentence}" for sentence in sentences))
 
 
-class TierLimits(BaseModel):
-    """How much one tenant of a tier may call."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    calls_per_minute: int = Field(ge=1)
-    burst: int = Field(ge=1)
-    concurrent: int = Field(ge=1)
-
-
-_DEFAULT_LIMITS = {"default": TierLimits(calls_per_minute=120, burst=30, concurrent=8)}
+_DEFAULT_LIMITS = {"default": TierLimits().default, "provider": TierLimits().provider}
 
 
 class CoreSettings(BaseSettings):
@@ -94,10 +85,10 @@ class CoreSettings(BaseSettings):
     valkey_url: SecretStr | None = Field(
         default=None, description="Valkey, for limits that all replicas share; in-process when unset."
     )
-    limits: dict[str, TierLimits] = Field(
+    limits: dict[str, Limits] = Field(
         default=_DEFAULT_LIMITS,
-        description="Limits by tier as JSON, with a default for tiers not named: "
-        '`{"default": {"calls_per_minute": 120, "burst": 30, "concurrent": 8}}`.',
+        description="Calls a tenant may make, by tier, as JSON; `default` is for tiers not named, `provider` for each "
+        "of the provider's callers: " '`{"default": {"per_minute": 120, "burst": 30, "concurrent": 8}}`.',
     )
     cursor_key: SecretStr | None = Field(
         default=None, description="Secret of 32 characters or more that signs page cursors; replicas share it."
@@ -125,12 +116,12 @@ class CoreSettings(BaseSettings):
             raise ValueError(f"must be among {', '.join(sorted(ASYMMETRIC_ALGORITHMS))}: never none, never HS*")
         return value
 
-    @field_validator("limits")
-    @classmethod
-    def _has_default(cls, value: dict[str, TierLimits]) -> dict[str, TierLimits]:
-        if "default" not in value:
-            raise ValueError('must have a "default" for tiers it does not name')
-        return value
+    @property
+    def tier_limits(self) -> TierLimits:
+        """The limits by tier, what is not set as it is by default."""
+        tiers = {tier: limits for tier, limits in self.limits.items() if tier not in _DEFAULT_LIMITS}
+        given = _DEFAULT_LIMITS | self.limits
+        return TierLimits(default=given["default"], provider=given["provider"], tiers=tiers)
 
     @field_validator("cursor_key")
     @classmethod

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 import anyio
 from mcp import types
 
-from tenantscope_core.admission.limiter import Admission
+from tenantscope_core.admission.admission import Admission
+from tenantscope_core.admission.limits import caller_key
 from tenantscope_core.admission.standing import Standings
 from tenantscope_core.credentials.broker import grant_for
 from tenantscope_core.credentials.session import TenantSession
@@ -103,7 +104,7 @@ class ToolPath(Generic[SourcesT]):
         tenant, rest = tool.tenant_of(caller, arguments)
         record.tenant = tenant
         bound = tool.bound(rest)
-        async with gate.admission.admit(caller):
+        async with gate.admission.admit(caller_key(caller), caller.tier):
             session = await self._vend(identity, tenant)
             if gate.standings is not None and not caller.is_provider and tenant is not None:
                 await gate.standings.require_active(tenant, session)
