@@ -1,1 +1,5 @@
-"""The cost-explorer server."""
+"""What each tenant costs, tied to the invoice."""
+
+from importlib.metadata import version
+
+__version__ = version("tenantscope-cost-explorer")

@@ -28,6 +28,7 @@ COLUMNS = """
 """The columns of the `allocated_cost` dataset beside `tenant_id`."""
 
 _POOL_COLUMNS = "day, day_end, service, feature, environment, charge_category, sub_account, invoice, currency"
+_NO_TEXT = "CAST(NULL AS VARCHAR)"
 _UNITS = {"calls": "Calls", "bytes": "Bytes", "errors": "Errors", "tokens": "Tokens", "requests": "Requests"}
 
 
@@ -94,7 +95,8 @@ def _links(rules: RuleSet) -> list[_Link]:
 
 _BILL = """
 CREATE OR REPLACE TABLE bill AS
-SELECT invoice, currency, count(*) AS charges, sum(effective) AS effective, sum(billed) AS billed
+SELECT invoice, currency, count(*) AS charges, count(*) FILTER (readable) AS readable,
+  sum(effective) AS effective, sum(billed) AS billed
 FROM charges GROUP BY invoice, currency"""
 
 
@@ -118,14 +120,14 @@ def _pools(rules: RuleSet) -> str:
     kinds: list[str] = []
     names: list[str] = []
     for number, rule in enumerate(rules.rules):
-        cascade, per, kind, mapped = "NULL", "month", Method.RESIDUAL, "false"
+        cascade, per, kind, mapped = _NO_TEXT, "month", Method.RESIDUAL, "false"
         match rule.allocate:
             case Direct(names=pairs):
                 kind, mapped = Method.DIRECT, "true" if pairs is not None else "false"
                 names += [f"({number}, {literal(value)}, {literal(tenant)})" for value, tenant in pairs or ()]
             case Split() as split:
                 kind, per = split.method, split.per
-                cascade = literal(str(split.cascade)) if split.cascade is not None else "NULL"
+                cascade = literal(str(split.cascade)) if split.cascade is not None else _NO_TEXT
             case _:
                 pass
         kinds.append(f"({number}, {literal(rule.name)}, {literal(kind)}, {mapped}, {cascade}, {literal(per)})")
@@ -133,7 +135,7 @@ def _pools(rules: RuleSet) -> str:
     return f"""
 CREATE OR REPLACE TABLE pools AS
 WITH rules(rule, rule_name, kind, mapped, cascade, per) AS (VALUES {", ".join(kinds)}),
-  names(rule, value, tenant) AS ({_values(names, 3)})
+  names(rule, value, tenant) AS ({_values(names, "INTEGER", "VARCHAR", "VARCHAR")})
 SELECT row_number() OVER () AS pool, matched.rule, rule_name, coalesce(kind, 'residual') AS kind, cascade, per,
   CASE kind WHEN 'direct' THEN {tenant} END AS tenant, {_POOL_COLUMNS}, charges,
   CAST(effective * 1000000000000 AS HUGEINT) AS effective, CAST(billed * 1000000000000 AS HUGEINT) AS billed
@@ -152,7 +154,7 @@ def _measures(rules: RuleSet) -> str:
     """Each needed measure by tenant, day and feature, in whole units of its scale; and who was active."""
     parts: list[str] = []
     for measure in rules.measures:
-        name, at = literal(str(measure)), f"tenant_id AS tenant, day"
+        name, at = literal(str(measure)), "tenant_id AS tenant, day"
         match measure.dataset:
             case "usage":
                 parts.append(
@@ -160,7 +162,9 @@ def _measures(rules: RuleSet) -> str:
                     f" AS quantity FROM usage WHERE metric = {literal(measure.column)}"
                 )
             case dataset:
-                quantity = "tokens_in + tokens_out" if measure.column == "tokens" else measure.column
+                quantity = (
+                    "coalesce(tokens_in, 0) + coalesce(tokens_out, 0)" if measure.column == "tokens" else measure.column
+                )
                 parts.append(
                     f"SELECT {name} AS measure, {at}, coalesce(feature, '') AS feature,"
                     f" CAST(({quantity}) * {10**measure.scale} AS HUGEINT) AS quantity FROM {dataset}"
@@ -285,10 +289,11 @@ def _shared(links: list[_Link], which: str, window: str) -> str:
     ]
     return f"""
 CREATE OR REPLACE TABLE chosen AS
-WITH links(rule, step, driver, per, scope, unit, scale) AS ({_values(rows, 7)}),
+WITH links(rule, step, driver, per, scope, unit, scale) AS (
+    {_values(rows, "INTEGER", "INTEGER", *["VARCHAR"] * 4, "INTEGER")}),
   measured AS (SELECT DISTINCT driver, per, scope, day, within FROM weights)
-SELECT shares.*, links.driver, links.per AS driver_per, links.scope, links.unit, links.scale, measured.day AS driver_day,
-  measured.within AS driver_within
+SELECT shares.*, links.driver, links.per AS driver_per, links.scope, links.unit, links.scale,
+  measured.day AS driver_day, measured.within AS driver_within
 FROM shares JOIN links ON links.rule = shares.rule
 JOIN measured ON measured.driver = links.driver AND measured.per = links.per AND measured.scope = links.scope
   AND measured.day = CASE links.per WHEN 'day' THEN shares.day ELSE {window} END
@@ -300,21 +305,20 @@ SELECT NULL, {_POOL_COLUMNS}, 'residual', rule_name, effective, billed, NULL, NU
 FROM shares WHERE {which} AND part_of NOT IN (SELECT part_of FROM chosen)"""
 
 
-_SPLIT = f"""
-INSERT INTO allocated
-SELECT {_ALLOCATED} FROM ({
-    _parts(
-        '''
+_WEIGHED_SHARES = """
     SELECT chosen.* EXCLUDE (ratio), chosen.ratio AS feature_ratio, weights.key, weight, total, weights.quantity
     FROM chosen JOIN weights ON weights.driver = chosen.driver AND weights.per = driver_per
-      AND weights.scope = chosen.scope AND weights.day = driver_day AND weights.within = driver_within''',
-        f"""key AS tenant, {_POOL_COLUMNS}, rule_name,
+      AND weights.scope = chosen.scope AND weights.day = driver_day AND weights.within = driver_within"""
+
+_SHARE_COLUMNS = f"""key AS tenant, {_POOL_COLUMNS}, rule_name,
     CASE driver WHEN '{EVEN}' THEN 'even' WHEN '{EFFECTIVE_COST}' THEN 'proxy' ELSE 'driver' END AS method,
     CASE WHEN scope = 'feature' THEN cascade || ' > ' || driver ELSE driver END || ' per ' || driver_per AS method_id,
     feature_ratio * CAST(weight AS DOUBLE) / CAST(total AS DOUBLE) AS ratio, unit,
-    CAST(quantity AS DOUBLE) / power(10, scale) AS quantity""",
-    )
-}) WHERE effective <> 0 OR billed <> 0"""
+    CAST(quantity AS DOUBLE) / power(10, scale) AS quantity"""
+
+_SPLIT = f"""
+INSERT INTO allocated
+SELECT {_ALLOCATED} FROM ({_parts(_WEIGHED_SHARES, _SHARE_COLUMNS)}) WHERE effective <> 0 OR billed <> 0"""
 
 
 def _cost_weights(window: str) -> str:
@@ -325,7 +329,7 @@ def _cost_weights(window: str) -> str:
     return f"INSERT INTO weights {_weighed([part])}"
 
 
-def _values(rows: list[str], width: int) -> str:
+def _values(rows: list[str], *types: str) -> str:
     if rows:
         return f"VALUES {', '.join(rows)}"
-    return f"SELECT {', '.join(['NULL'] * width)} WHERE false"
+    return f"SELECT {', '.join(f'CAST(NULL AS {each})' for each in types)} WHERE false"

@@ -1,8 +1,9 @@
 """The `charges` relation that allocation reads, and how a rule's conditions read one charge, as SQL.
 
 One row per row of the bill, in FOCUS terms: `day` and `day_end` (the days the charge covers, UTC, end excluded),
-`invoice`, `currency`, the columns of `rules.COLUMNS`, `description`, `tags` (a map), and the two costs `effective` and
-`billed` as DECIMAL(38,12). A value that is empty is NULL.
+`invoice`, `currency`, the columns of `rules.COLUMNS`, `description`, `tags` (a map), the two costs `effective` and
+`billed` as DECIMAL(38,12), and whether the row is `readable`, that is whether its source had all that is needed in a
+form that can be read. A value that is empty is NULL.
 """
 
 from collections.abc import Iterable

@@ -1,0 +1,33 @@
+"""The server: its name, what it tells a model, its tools and its job."""
+
+from tenantscope_core.serving.spec import Command, ServerSpec
+
+from tenantscope_cost_explorer import __version__
+from tenantscope_cost_explorer.rollup_command import rollup
+from tenantscope_cost_explorer.settings import Settings
+from tenantscope_cost_explorer.sources.open import Sources, open_sources
+from tenantscope_cost_explorer.tools import TOOLS
+
+INSTRUCTIONS = """\
+What each tenant of this SaaS company costs on the cloud bill. Costs are EffectiveCost; parts sum to the total shown.
+A tenant's caller sees its own allocated cost; the provider's sees the fleet, or one tenant named in tenant_id.
+Begin with get_costs. The provider finds expensive tenants with rank_tenants_by_cost, and how the bill was shared and
+tied to its invoices with get_allocation_report."""
+
+SERVER: ServerSpec[Settings, Sources] = ServerSpec(
+    name="cost-explorer",
+    version=__version__,
+    title="Tenantscope: costs",
+    instructions=INSTRUCTIONS,
+    package="tenantscope_cost_explorer",
+    tools=TOOLS,
+    settings=Settings,
+    open_sources=open_sources,
+    policy_names=lambda settings: {
+        "TenantsTable": settings.tenants_table or "tenants",
+        "DatasetsBucket": settings.datasets_bucket,
+        "AthenaWorkgroup": settings.athena_workgroup,
+        "GlueDatabase": settings.glue_database,
+    },
+    commands=(Command("rollup", "allocate the bill to tenants, month by month", rollup),),
+)

@@ -1,0 +1,1 @@
+"""Where bills and committed costs come from."""

@@ -1,0 +1,90 @@
+"""`rank_tenants_by_cost`."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+from tenantscope_core.results.errors import InvalidCursor, NotFound
+from tenantscope_core.tool import READ, Call, ShownTo, tool
+
+from tenantscope_cost_explorer.models import TenantRanking
+from tenantscope_cost_explorer.ranking import Order, Status, TenantSum, rank
+from tenantscope_cost_explorer.sources.open import Sources
+
+
+@tool(shown_to=ShownTo.PROVIDER, scopes={"costs:read"}, effects=READ)
+async def rank_tenants_by_cost(
+    call: Call[Sources],
+    period: Annotated[
+        str, Field(description="'2026-09', '2026-07..2026-09', '2026-09-01..2026-09-15' or 'latest'.", max_length=40)
+    ] = "latest",
+    order_by: Annotated[Order, Field(description="Highest cost, or largest increase, first.")] = "cost",
+    status: Annotated[
+        Status, Field(description="active used something in the period, inactive cost money and used nothing.")
+    ] = "all",
+    currency: Annotated[
+        str | None, Field(description="Billing currency; the one with the highest cost if left out.", max_length=16)
+    ] = None,
+    limit: Annotated[int, Field(ge=1, le=60, description="Tenants per page.")] = 15,
+    cursor: Annotated[str | None, Field(description="next_cursor of the page before.")] = None,
+) -> TenantRanking:
+    """Which tenants cost most: direct, shared and total cost, share of the bill, change since the period before.
+
+    Tenants on the page, `other` and `residual` sum to the bill.
+    """
+    costs = call.sources.costs
+    window = await costs.window(call.aws, None, period)
+    if order_by == "change" and window.before is None:
+        raise NotFound(
+            f"Nothing is committed for {window.period.before()}, so no change is known.", parameter="order_by"
+        )
+    question: dict[str, Any] = {"period": str(window.period), "order": order_by, "status": status, "currency": currency}
+    runs = sorted(commit.run for commit in window.table.months.values())
+    start = 0
+    if cursor is not None:
+        position = call.cursors.read(cursor, question=question)
+        if position["runs"] != runs:  # another commit since: the order may be another
+            raise InvalidCursor
+        start = position["start"]
+    found = await costs.by_tenant(call.aws, window)
+    active = await costs.active_tenants(call.aws, window.period)
+    if status != "all" and active is None:
+        raise NotFound(f"The usage of {window.period} is not committed, so activity is unknown.", parameter="status")
+    chosen = _currency(found, currency)
+    page = rank(
+        found[chosen],
+        active=active,
+        order=order_by,
+        status=status,
+        start=start,
+        limit=limit,
+        compare=bool(window.before),
+    )
+    following = {"start": start + limit, "runs": runs}
+    return TenantRanking(
+        period=str(window.period),
+        compared_with=str(window.before) if window.before else None,
+        currency=chosen,
+        other_currencies=sorted(name for name in found if name != chosen),
+        bill=page.bill,
+        residual=page.residual,
+        residual_percent=page.residual_percent,
+        order_by=order_by,
+        rows=page.rows,
+        other=page.other,
+        tenant_count=page.tenants,
+        active_tenants=page.active,
+        inactive_tenants=page.inactive,
+        truncated=page.more,
+        next_cursor=call.cursors.write(following, question=question) if page.more else None,
+        next="get_costs with tenant_id=<one of these>; get_allocation_report for the residual",
+        freshness=window.freshness(call.now, await costs.last_day(call.aws, window)),
+    )
+
+
+def _currency(found: dict[str, list[TenantSum]], asked: str | None) -> str:
+    if asked is not None and asked not in found:
+        listed = ", ".join(sorted(found)) or "none"
+        raise NotFound(f"No cost is in that currency; there is {listed}.", parameter="currency")
+    if not found:
+        raise NotFound("The bill of this period has no cost.", parameter="period")
+    return asked or max(sorted(found), key=lambda name: sum(abs(one.total) for one in found[name]))
