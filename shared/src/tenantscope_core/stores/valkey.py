@@ -29,6 +29,7 @@ Value = bytes | str | int | float
 
 _NAMESPACE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _KEY = re.compile(r"[A-Za-z0-9_.:/@=+-]{1,256}")
+_READS = frozenset({"get", "mget", "exists", "pttl", "hgetall", "zrange", "zcard", "lrange", "xrange"})
 _DOWN_ERRORS = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError)
 
 
@@ -253,8 +254,14 @@ class TenantValkey:
         return self._prefix + key
 
     async def _do(self, command: str, *arguments: Any, **options: Any) -> Any:
+        send = getattr(self._client, command)
         try:
-            return await getattr(self._client, command)(*arguments, **options)
+            try:
+                return await send(*arguments, **options)
+            except ConnectionError as error:
+                if command not in _READS or isinstance(error, AuthenticationError):
+                    raise
+                return await send(*arguments, **options)  # a connection that the server closed while it was idle
         except (AuthenticationError, NoPermissionError):
             raise  # a fault of the set-up, which waiting does not repair
         except _DOWN_ERRORS as error:
