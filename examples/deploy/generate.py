@@ -12,7 +12,8 @@ import yaml
 HERE = Path(__file__).parent
 SERVERS = HERE.parents[1] / "servers"
 TEMPLATE = HERE / "tenantscope.yaml"
-HEADER = "# Made by examples/deploy/generate.py from base.yaml, datasets.yaml and servers/*/policy*.json. Do not edit.\n"
+HEADER = "# Made by examples/deploy/generate.py from base.yaml, datasets.yaml, servers/*/policy*.json. Do not edit.\n"
+FOR_WHOM = {"Tenant": "one tenant, named by the session tag TenantId", "Provider": "the provider's own staff"}
 
 Document = dict[str, Any]
 
@@ -67,8 +68,7 @@ def _role(server: str, audience: str, policy: Document) -> Document:
         "Type": "AWS::IAM::Role",
         "Properties": {
             "RoleName": {"Fn::Sub": f"${{AWS::StackName}}-{server}-{audience.lower()}"},
-            "Description": f"What {server} may do for "
-            + ("one tenant, named by the session tag TenantId." if audience == "Tenant" else "the provider's own staff."),
+            "Description": f"What {server} may do for {FOR_WHOM[audience]}.",
             "MaxSessionDuration": 3600,
             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": trusted},
             "Policies": [{"PolicyName": server, "PolicyDocument": substituted(policy)}],
@@ -109,7 +109,7 @@ def _execution_policy(roles: list[str]) -> Document:
     return {
         "Type": "AWS::IAM::ManagedPolicy",
         "Properties": {
-            "Description": "All that the servers' own identity may do: assume the roles of this stack. It reads no data.",
+            "Description": "All that the servers' own identity may do: assume the roles of this stack.",
             "PolicyDocument": {
                 "Version": "2012-10-17",
                 "Statement": [

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import MINISTACK_VERSION, checkpoints, leading_keys, policy_variables, web_identity
+from . import MINISTACK_VERSION, athena_access, checkpoints, leading_keys, policy_variables, web_identity
 
 
 def main() -> None:
@@ -27,6 +27,7 @@ def main() -> None:
     policy_variables.teach()
     leading_keys.teach()
     web_identity.teach()
+    athena_access.teach()
     checkpoints.teach_sessions()
     asyncio.run(_serve(options.host, options.port, options.log))
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 QUIET_SECONDS = 0.5
-READS = ("Get", "List", "Describe", "Head", "Query", "Scan", "BatchGet", "Filter", "Select", "Search", "Test", "Estimate")
+READS = ("Get", "List", "Describe", "Head", "Query", "Scan", "BatchGet", "Filter", "Select", "Search")
 
 
 def teach_sessions() -> None:
@@ -45,7 +45,7 @@ class Checkpoints:
                 await self.save()
 
     async def save(self) -> None:
-        """Save the changed services now. State is copied on the event loop, where handlers change it, and written off it."""
+        """Save the changed services now: copied on the event loop, where handlers change them, written off it."""
         started = time.monotonic()
         due, self._dirty = set(self._dirty), {}
         for key, get_state in self._app._build_persistence_save_dict().items():
@@ -60,5 +60,3 @@ class Checkpoints:
         registry: dict[str, Any] = self._app.SERVICE_REGISTRY
         names = (name for name, entry in registry.items() if key in (name, entry["module"], entry.get("state_key")))
         return next(names, key)
-
-

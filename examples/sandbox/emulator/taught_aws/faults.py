@@ -3,7 +3,9 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from importlib import import_module
 from typing import Any
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -31,7 +33,7 @@ class Fault:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Fault":
-        """Read a fault; an unknown field or kind is an error, so that a misspelt fault never passes for a healthy system."""
+        """Read a fault; an unknown field or kind is an error: a misspelt fault must not pass for health."""
         unknown = set(document) - {field.name for field in fields(cls)}
         fault = cls(**{key: value for key, value in document.items() if key not in unknown})
         if unknown or fault.kind not in ("delay", "error", "hang", "disconnect"):
@@ -73,10 +75,8 @@ class Faults:
                 await asyncio.sleep(min(self._seconds(fault), LONGEST_SECONDS))
                 continue
             if fault.kind == "hang":
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), self._seconds(fault) or LONGEST_SECONDS)
-                except TimeoutError:
-                    pass
             return fault
         return None
 
@@ -85,10 +85,9 @@ class Faults:
 
 
 async def answer(fault: Fault, service: str, send: Send) -> int:
-    """Answer as a failing service does; a disconnect or a hang breaks off in the middle of its answer."""
+    """Answer as a failing service does; a disconnect or a hang ends with the connection closed and nothing said."""
     if fault.kind != "error":
-        # A promised body that never comes: the server closes the connection in the middle of the answer.
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+        await _hang_up(send)
         return 0
     message = "The sandbox was told to fail this request."
     if service == "s3":
@@ -102,3 +101,10 @@ async def answer(fault: Fault, service: str, send: Send) -> int:
     await send({"type": "http.response.start", "status": fault.status, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode()})
     return fault.status
+
+
+async def _hang_up(send: Any) -> None:
+    """Close the connection under a request. ASGI has no word for it, so this asks hypercorn's own stream."""
+    stream = send.__self__
+    stream.closed = True
+    await stream.send.__self__.send(import_module("hypercorn.events").Closed())

@@ -1,6 +1,7 @@
-"""The door before the emulator: faults first, then the emulator, then the log; `/_sandbox/…` is the control of it all."""
+"""The door before the emulator: faults first, then the emulator, then the log; `/_sandbox/…` controls it."""
 
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -8,9 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from .athena_access import caller
 from .checkpoints import Checkpoints
 from .faults import Fault, Faults, Receive, Send, answer
 from .request_log import Described, RequestLog
+
+PUBLIC = re.compile(r"/[a-z0-9-]+_\w+/\.well-known/(jwks\.json|openid-configuration)|/oauth2/\w+|/login|/logout")
+"""What a user pool serves to anyone; no bucket has an underscore in its name."""
 
 Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
@@ -49,11 +54,12 @@ class Gateway:
         try:
             if fault is not None:
                 status = await answer(fault, request.service, send)
-            elif request.service == "s3" and not request.signed:
+            elif request.service == "s3" and not request.signed and not PUBLIC.fullmatch(request.path):
                 # Untaught, the emulator serves unsigned S3 requests without looking at any policy.
                 refused = Fault(kind="error", status=403, code="AccessDenied")
                 status = await answer(refused, "s3", send)
             else:
+                caller.set(request.access_key_id)
                 await self._emulator(scope, _replay(request.body, receive), watched)
         finally:
             milliseconds = (time.monotonic() - started) * 1000

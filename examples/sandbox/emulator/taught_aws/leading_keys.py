@@ -43,11 +43,13 @@ def _of_query(request: dict[str, Any]) -> Iterator[str]:
     legacy = (request.get("KeyConditions") or {}).get(name)
     if legacy:
         yield from map(_text, legacy.get("AttributeValueList") or [])
-    placeholders = [key for key, attribute in (request.get("ExpressionAttributeNames") or {}).items() if attribute == name]
+    aliases: dict[str, str] = request.get("ExpressionAttributeNames") or {}
+    placeholders = [alias for alias, attribute in aliases.items() if attribute == name]
     spelled = "|".join(re.escape(spelling) for spelling in [name, *placeholders])
     expression = request.get("KeyConditionExpression") or ""
     value = r"(:[A-Za-z0-9_]+)"
-    for match in re.finditer(rf"(?<![\w#:.-])(?:{spelled})\s*=\s*{value}|{value}\s*=\s*(?:{spelled})(?![\w.-])", expression):
+    equality = rf"(?<![\w#:.-])(?:{spelled})\s*=\s*{value}|{value}\s*=\s*(?:{spelled})(?![\w.-])"
+    for match in re.finditer(equality, expression):
         bound = (request.get("ExpressionAttributeValues") or {}).get(match[1] or match[2])
         if bound:
             yield _text(bound)
@@ -88,10 +90,10 @@ def leading_keys(request: dict[str, Any]) -> list[str]:
         found.update(_of_query(request))
     for table, entry in (request.get("RequestItems") or {}).items():
         writes = [] if isinstance(entry, dict) else entry
-        keys: list[dict[str, Any]] = entry.get("Keys", []) if isinstance(entry, dict) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        items = [write.get("PutRequest", {}).get("Item") or write.get("DeleteRequest", {}).get("Key") for write in writes]
-        for item in [*keys, *items]:
-            found.update(_of_item(table, item or {}))
+        keys: list[dict[str, Any]] = list(entry.get("Keys", [])) if isinstance(entry, dict) else []
+        keys += [write.get("PutRequest", {}).get("Item") or write["DeleteRequest"]["Key"] for write in writes]
+        for item in keys:
+            found.update(_of_item(table, item))
     for action in request.get("TransactItems") or []:
         for member in (action[name] for name in ITEM_MEMBERS if name in action):
             found.update(_of_item(member["TableName"], member.get("Key") or member.get("Item") or {}))
@@ -101,7 +103,7 @@ def leading_keys(request: dict[str, Any]) -> list[str]:
 
 
 def partiql_checks(request: dict[str, Any], table_arn: Any) -> list[tuple[str, str]]:
-    """Return the IAM action and resource of every PartiQL statement; one that cannot be read needs what nobody has."""
+    """Return the IAM action and resource of each statement; one that cannot be read needs what nobody has."""
     checks: list[tuple[str, str]] = []
     for statement in _statements(request):
         parsed = _parsed(statement)

@@ -55,7 +55,7 @@ def verified_claims(token: str, role_arn: str) -> dict[str, Any]:
         kid = jwt.get_unverified_header(token).get("kid")
         issuer = str(unverified["iss"])
     except (jwt.PyJWTError, KeyError) as error:
-        raise Refused("InvalidIdentityToken", "The web identity token that was passed could not be validated") from error
+        raise Refused("InvalidIdentityToken", "The web identity token could not be validated") from error
     partition, account = role_arn.split(":")[1], role_arn.split(":")[4]
     arn = f"arn:{partition}:iam::{account}:oidc-provider/{issuer.split('://', 1)[-1].rstrip('/')}"
     provider = iam._oidc_providers.get(arn)
@@ -113,11 +113,13 @@ def teach() -> None:
         )
         if invalid:
             return invalid
-        token = _session.set({
-            "SessionTags": tags,
-            "SessionPolicies": policies if any(policies.values()) else None,
-            "SourceIdentity": claims.get("https://aws.amazon.com/source_identity"),
-        })
+        token = _session.set(
+            {
+                "SessionTags": tags,
+                "SessionPolicies": policies if any(policies.values()) else None,
+                "SourceIdentity": claims.get("https://aws.amazon.com/source_identity"),
+            }
+        )
         try:
             return await untaught_handle(method, path, headers, body, query)
         finally:

@@ -46,7 +46,7 @@ class Credentials:
 
 
 def provision(state: State, endpoint: str, root: Credentials, issuer_url: str, audience: str) -> dict[str, str]:
-    """Deploy the production template, register the issuer, and give the servers their own identity; return its outputs."""
+    """Deploy the production template, register the issuer, make the servers' identity; return the stack's outputs."""
     iam = root.client("iam", endpoint)
     principal = _execution_user(state, iam)
     provider = _oidc_provider(iam, issuer_url, audience)

@@ -1,5 +1,6 @@
 """Users and tokens of the emulated Cognito pool: access tokens without `aud`, with `client_id` and `token_use`."""
 
+from contextlib import suppress
 from typing import Any
 
 
@@ -10,12 +11,8 @@ def sign_in(
     """Create a user unless known, sign it in and return its `access` and `id` token."""
     attributes = {"email": email, "email_verified": "true", "custom:tenantId": tenant, "custom:tenantTier": tier}
     listed = [{"Name": name, "Value": value} for name, value in attributes.items() if value is not None]
-    try:
-        cognito.admin_create_user(
-            UserPoolId=pool, Username=email, UserAttributes=listed, MessageAction="SUPPRESS"
-        )
-    except cognito.exceptions.UsernameExistsException:
-        pass
+    with suppress(cognito.exceptions.UsernameExistsException):
+        cognito.admin_create_user(UserPoolId=pool, Username=email, UserAttributes=listed, MessageAction="SUPPRESS")
     cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
     for group in groups:
         cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=group)

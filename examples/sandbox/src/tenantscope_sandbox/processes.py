@@ -1,6 +1,7 @@
 """Child processes that outlive the command which started them, and are never mistaken for another."""
 
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -36,7 +38,7 @@ class Process:
         with log.open("ab") as output:
             child = subprocess.Popen(
                 [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=None if env is None else dict(env), cwd=cwd, user=user, start_new_session=True,
+                env=None if env is None else dict(env), cwd=cwd, start_new_session=True, **identity_of(user),
             )  # fmt: skip
         _children[child.pid] = child
         return cls(child.pid, psutil.Process(child.pid).create_time())
@@ -73,11 +75,17 @@ class Process:
         _, left = psutil.wait_procs(offspring, timeout=2.0)
         for process in left:
             process.kill()
-        _children.pop(self.pid, None)
+        if child := _children.pop(self.pid, None):
+            child.wait(5.0)
 
     def as_json(self) -> dict[str, float]:
         """Return it as the state keeps it."""
         return asdict(self)
+
+
+def identity_of(user: str | None) -> dict[str, Any]:
+    """Return the arguments with which subprocess runs something as a user of the system and of its group alone."""
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
 
 
 def wait_until(holds: Callable[[], bool], timeout_seconds: float) -> bool:

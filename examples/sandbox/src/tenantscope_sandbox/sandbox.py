@@ -65,7 +65,7 @@ class Sandbox:
         sandbox = cls(State(directory))
         down = [part.name for part in PARTS.values() if not part.external() and not sandbox.is_running(part.name)]
         if down or not sandbox.outputs:
-            raise PartFailed(f"the sandbox in {sandbox.state.root} does not run: start it with `tenantscope-sandbox up`")
+            raise PartFailed(f"nothing runs in {sandbox.state.root}: start it with `tenantscope-sandbox up`")
         return sandbox
 
     @classmethod
@@ -220,7 +220,7 @@ class Sandbox:
     def server_env(
         self, server: str, tenant: str | None = None, *, tier: str | None = None, provider: bool = False
     ) -> dict[str, str]:
-        """Return the settings of a server, with a token file for a tenant's user or the provider's staff if asked for."""
+        """Return a server's settings, with a token file for a tenant's user or the provider's staff if asked for."""
         return hosts.server_env(self, server, tenant, tier=tier, provider=provider)
 
     # How it starts
@@ -281,7 +281,12 @@ class Running:
     def __enter__(self) -> Sandbox:
         before = Sandbox(State(self._directory))
         self._ran_before = any(before.is_running(name) for name in PARTS)
-        self._sandbox = Sandbox.up(self._directory, company=self._company, progress=self._progress)
+        try:
+            self._sandbox = Sandbox.up(self._directory, company=self._company, progress=self._progress)
+        except BaseException:
+            if not self._ran_before:
+                before.down()
+            raise
         return self._sandbox
 
     def __exit__(

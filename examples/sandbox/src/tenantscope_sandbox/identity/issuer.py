@@ -54,8 +54,8 @@ class Issuer:
     ) -> str:
         """Sign a token of a tenant's user, or of the provider's staff when no tenant is named.
 
-        `claims` are added last, and one given as None is left out. `algorithm` may also be "none" or "HS256" (signed with
-        the public key), which no server may accept; `key` may be one that was never published.
+        `claims` are added last, and one given as None is left out. `algorithm` may also be "none" or "HS256" (with the
+        public key as secret), which no server may accept; `key` may be one that was never published.
         """
         now = time.time() if issued_at is None else issued_at
         document: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 - `client_credentials`: a machine token, which has no tenant.
 - `urn:tenantscope:sandbox:login` with `user`: a user of users.json signs in; no password, this is a sandbox.
-- `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693): a user's token for a narrower one that names its `actor`.
+- `urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693): a user's token for a narrower one, with its `actor`.
 """
 
 import hmac
@@ -40,17 +40,19 @@ def application(state: State, url: str) -> Starlette:
     issuer = Issuer(state, url)
 
     async def metadata(request: Request) -> JSONResponse:
-        return JSONResponse({
-            "issuer": url,
-            "jwks_uri": issuer.jwks_url,
-            "token_endpoint": f"{url}/oauth2/token",
-            "grant_types_supported": ["client_credentials", EXCHANGE, LOGIN],
-            "response_types_supported": [],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256", "ES256"],
-            "token_endpoint_auth_methods_supported": ["client_secret_post", "none"],
-            "scopes_supported": list(PROVIDER_SCOPES),
-        })
+        return JSONResponse(
+            {
+                "issuer": url,
+                "jwks_uri": issuer.jwks_url,
+                "token_endpoint": f"{url}/oauth2/token",
+                "grant_types_supported": ["client_credentials", EXCHANGE, LOGIN],
+                "response_types_supported": [],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+                "token_endpoint_auth_methods_supported": ["client_secret_post", "none"],
+                "scopes_supported": list(PROVIDER_SCOPES),
+            }
+        )
 
     async def jwks(request: Request) -> JSONResponse:
         return JSONResponse(issuer.keys.jwks(), headers={"cache-control": "max-age=30"})

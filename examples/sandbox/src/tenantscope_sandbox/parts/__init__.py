@@ -12,9 +12,11 @@ from . import aws, issuer, postgres, valkey
 
 
 class Starts(Protocol):
-    """Start a part on a port."""
+    """What starts a part on a port."""
 
-    def __call__(self, state: State, port: int, progress: Callable[[str], None]) -> Process: ...
+    def __call__(self, state: State, port: int, progress: Callable[[str], None]) -> Process:
+        """Start it, and return at once."""
+        ...
 
 
 @dataclass(frozen=True)

