@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from tenantscope_core.admission.ledger import Ledger, LocalLedger
 from tenantscope_core.admission.standing import Standings
 from tenantscope_core.admission.valkey import ValkeyLedger
 from tenantscope_core.credentials.aws import AwsClients
-from tenantscope_core.credentials.broker import AssumeRoleBroker, Broker, WebIdentityBroker
+from tenantscope_core.credentials.broker import AssumeRoleBroker, Broker, Policy, WebIdentityBroker
 from tenantscope_core.credentials.policy import PolicyError
 from tenantscope_core.credentials.sts import Sts
 from tenantscope_core.credentials.vault import Vault
@@ -29,7 +29,7 @@ from tenantscope_core.identity.token_source import FixedToken, TokenCommand, Tok
 from tenantscope_core.identity.verifier import Identity, TokenRules, Verifier
 from tenantscope_core.results.cursors import CursorKey
 from tenantscope_core.serving.policies import arn_names, session_policies
-from tenantscope_core.serving.protocol import Path, protocol_server
+from tenantscope_core.serving.protocol import Identify, Path, protocol_server
 from tenantscope_core.serving.settings import CoreSettings, WrongSettings
 from tenantscope_core.serving.spec import Runtime, ServerSpec
 from tenantscope_core.tool.metering import Meter
@@ -47,52 +47,53 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A server that is ready to be served over any transport."""
+    """A server that is ready to be served over any transport, or to run one of its jobs."""
 
     spec: ServerSpec[Any, Any]
     settings: CoreSettings
     clock: Clock
     verifier: Verifier
-    token_source: TokenSource
     server: Server[Path]
-
-    async def identify_process(self) -> Identity:
-        """Who calls on stdio: the holder of the token that this process was given."""
-        return await self.verifier.identify(await self.token_source.token())
+    identify_process: Identify
+    open_gatekeepers: Callable[[], AbstractAsyncContextManager[Gatekeepers]]
 
 
 def assemble(spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock = system_clock) -> Assembly:
-    """Put a server together; nothing is connected before its lifespan begins."""
+    """Put a server together; nothing is connected before its lifespan begins.
+
+    Raises:
+        WrongSettings: The settings do not fit the server's own policies.
+    """
     http = httpx2.AsyncClient(timeout=5.0, follow_redirects=False)
     verifier = _verifier(settings, http, clock)
     source = _token_source(settings, clock)
+    policy = _session_policy(spec, settings)
 
     async def identify_process() -> Identity:
         return await verifier.identify(await source.token())
 
     @asynccontextmanager
+    async def open_gatekeepers() -> AsyncGenerator[Gatekeepers]:
+        async with http, _gatekeepers(settings, policy, clock) as gate:
+            yield gate
+
+    @asynccontextmanager
     async def open_path() -> AsyncGenerator[Path]:
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(http.aclose)
-            gate = await stack.enter_async_context(open_gatekeepers(spec, settings, clock))
-            sources = await stack.enter_async_context(spec.open_sources(Runtime(settings, clock)))
+        async with open_gatekeepers() as gate, spec.open_sources(Runtime(settings, clock)) as sources:
             yield ToolPath(spec.name, spec.tools, gate, sources, Meter())
 
     server = protocol_server(spec, open_path, identify_process, open_discovery=settings.open_discovery)
-    return Assembly(spec, settings, clock, verifier, source, server)
+    return Assembly(spec, settings, clock, verifier, server, identify_process, open_gatekeepers)
 
 
 @asynccontextmanager
-async def open_gatekeepers(
-    spec: ServerSpec[Any, Any], settings: CoreSettings, clock: Clock
-) -> AsyncGenerator[Gatekeepers]:
-    """What stands between a verified caller and a tool, for as long as the server lives."""
+async def _gatekeepers(settings: CoreSettings, policy: Policy, clock: Clock) -> AsyncGenerator[Gatekeepers]:
     async with AsyncExitStack() as stack:
         clients = AwsClients(region=settings.aws_region)
         stack.callback(clients.close)
         sts = Sts(region=settings.aws_region)
         stack.callback(sts.close)
-        vault = await stack.enter_async_context(Vault(_broker(spec, settings, sts), clients, clock=clock))
+        vault = await stack.enter_async_context(Vault(_broker(settings, sts, policy), clients, clock=clock))
         ledger = await stack.enter_async_context(_open_ledger(settings))
         table = settings.tenants_table
         yield Gatekeepers(
@@ -134,12 +135,15 @@ def _token_source(settings: CoreSettings, clock: Clock) -> TokenSource:
     return FixedToken(settings.token.get_secret_value() if settings.token else None)
 
 
-def _broker(spec: ServerSpec[Any, Any], settings: CoreSettings, sts: Sts) -> Broker:
+def _session_policy(spec: ServerSpec[Any, Any], settings: CoreSettings) -> Policy:
     try:
         names = arn_names(settings.tenant_role_arn, settings.aws_region) | spec.policy_names(settings)
-        policy = session_policies(spec.package, names)
+        return session_policies(spec.package, names)
     except PolicyError as error:
         raise WrongSettings([f"the session policy cannot be made: {error}"]) from None
+
+
+def _broker(settings: CoreSettings, sts: Sts, policy: Policy) -> Broker:
     if settings.broker == "web-identity":
         return WebIdentityBroker(sts, policy=policy)
     secret = settings.external_id

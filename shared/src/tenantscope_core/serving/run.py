@@ -1,23 +1,25 @@
 """The command line of every server: serve on stdio or HTTP, run its jobs, print its settings and catalogue."""
 
 import argparse
+import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import anyio
 from mcp.server.stdio import stdio_server
 
-from tenantscope_core.results.errors import NotPermitted, ToolFailure
-from tenantscope_core.serving.assembly import Assembly, assemble, catalogue, open_gatekeepers
+from tenantscope_core.results.errors import NotPermitted
+from tenantscope_core.serving.assembly import Assembly, assemble, catalogue
 from tenantscope_core.serving.http import http_app
 from tenantscope_core.serving.logs import configure_logging
-from tenantscope_core.serving.settings import WrongSettings, load_settings, misspelt_settings, settings_table
+from tenantscope_core.serving.settings import load_settings, misspelt_settings, settings_table
 from tenantscope_core.serving.spec import Command, Runtime, ServerSpec
 from tenantscope_core.serving.telemetry import start_telemetry
+from tenantscope_core.tool.outcome import as_failure
 from tenantscope_core.tool.path import vend
 
 GRACE_SECONDS = 10
@@ -77,20 +79,26 @@ def _serve(
         elif arguments.command == "http":
             code = _serve_http(assembly)
         else:
-            code = anyio.run(_serve_stdio, assembly)
+            code = anyio.run(_serve_stdio, assembly, stop_telemetry)
     finally:
         stop_telemetry()
     sys.exit(code)
 
 
-async def _serve_stdio(assembly: Assembly) -> int:
-    async with _until_signalled(), stdio_server() as (received, sent):
-        await assembly.server.run(received, sent, assembly.server.create_initialization_options())
+async def _serve_stdio(assembly: Assembly, before_exit: Callable[[], None]) -> int:
+    async with stdio_server() as (received, sent):
+        with _until_signalled() as scope:
+            await assembly.server.run(received, sent, assembly.server.create_initialization_options())
+        if scope.cancelled_caught:
+            # The protocol's reader sits in a read of stdin that nothing can interrupt; everything of ours is closed.
+            before_exit()
+            logging.shutdown()
+            os._exit(0)
     return 0
 
 
 def _serve_http(assembly: Assembly) -> int:
-    import uvicorn
+    import uvicorn  # a server on stdio needs no HTTP server
 
     settings = assembly.settings
     config = uvicorn.Config(
@@ -103,40 +111,35 @@ def _serve_http(assembly: Assembly) -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
-    uvicorn.Server(config).run()
-    return 0
+    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn stops gracefully and then raises the signal once more
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 1
 
 
 async def _run_job(assembly: Assembly, job: Command[Any], words: Sequence[str]) -> int:
     """A job runs on the path of a call: the process's token, verified, must be the provider's."""
     spec, settings = assembly.spec, assembly.settings
-    try:
-        async with _until_signalled(), open_gatekeepers(spec, settings, assembly.clock) as gate:
-            identity = await assembly.identify_process()
-            if not identity.caller.is_provider:
-                raise NotPermitted(f"`{job.name}` reads the whole fleet: it needs a token of the provider.")
-            session = await vend(gate, spec.name, identity, None)
-            return await job.run(Runtime(settings, assembly.clock), session, words)
-    except ToolFailure as failure:
-        raise (
-            WrongSettings([failure.sentence])
-            if failure.code == "not_authenticated"
-            else SystemExit(f"{job.name}: {failure.sentence}")
-        ) from None
+    with _until_signalled():
+        try:
+            async with assembly.open_gatekeepers() as gate:
+                identity = await assembly.identify_process()
+                if not identity.caller.is_provider:
+                    raise NotPermitted("It reads the whole fleet, so it needs a token of the provider.")
+                session = await vend(gate, spec.name, identity, None)
+                return await job.run(Runtime(settings, assembly.clock), session, words)
+        except Exception as error:
+            failure = as_failure(error, server=spec.name, tool=job.name)
+            print(f"{job.name}: {failure.sentence}", file=sys.stderr)  # noqa: T201
     return 1
 
 
-@asynccontextmanager
-async def _until_signalled() -> AsyncGenerator[None]:
+@contextmanager
+def _until_signalled() -> Generator[anyio.CancelScope]:
     """Leave the block, cancelling what runs in it, when the process is asked to stop."""
-    async with anyio.create_task_group() as tasks:
-
-        async def watch() -> None:
-            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                async for _ in signals:
-                    tasks.cancel_scope.cancel()
-                    return
-
-        tasks.start_soon(watch)
-        yield
-        tasks.cancel_scope.cancel()
+    loop = asyncio.get_running_loop()
+    with anyio.CancelScope() as scope:
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError):  # Windows, where a process is ended without being asked
+                loop.add_signal_handler(signal_number, scope.cancel)
+        yield scope

@@ -88,7 +88,8 @@ class CoreSettings(BaseSettings):
     limits: dict[str, Limits] = Field(
         default=_DEFAULT_LIMITS,
         description="Calls a tenant may make, by tier, as JSON; `default` is for tiers not named, `provider` for each "
-        "of the provider's callers: " '`{"default": {"per_minute": 120, "burst": 30, "concurrent": 8}}`.',
+        "of the provider's callers: "
+        '`{"default": {"per_minute": 120, "burst": 30, "concurrent": 8}}`.',
     )
     cursor_key: SecretStr | None = Field(
         default=None, description="Secret of 32 characters or more that signs page cursors; replicas share it."
