@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from core.stores.datasets import commit, usage_row
 from fixtures.clock import Clock
 from fixtures.stores import Cloud, SignedCaller
 from tenantscope_core.credentials.errors import AwsError, Fault
@@ -15,8 +16,6 @@ from tenantscope_core.stores.dataset_writer import DatasetWriter
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.layout import manifest_key
 from tenantscope_core.stores.schemas import USAGE
-
-from core.stores.datasets import commit, usage_row
 
 ROWS = {"acme": [usage_row("2026-09-01", "requests", "5")], "globex": [usage_row("2026-09-01", "requests", "7")]}
 

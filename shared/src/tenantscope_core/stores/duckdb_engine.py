@@ -144,7 +144,6 @@ class DuckDbEngine:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
-            "TimeZone": "UTC",
         }
 
     def _changed(self, changed: ObjectChanged, tables: Mapping[str, Table]) -> DataFault:
@@ -167,6 +166,7 @@ def _lock_down(connection: "duckdb.DuckDBPyConnection", files: Sequence[Path]) -
     for shim in _SHIMS:
         connection.execute(shim)
     connection.execute(f"SET allowed_paths = [{', '.join(string_literal(str(path)) for path in files)}]")
+    connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
