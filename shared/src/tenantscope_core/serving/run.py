@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -111,10 +112,14 @@ def _serve_http(assembly: Assembly) -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
-    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn stops gracefully and then raises the signal once more
+    signal.signal(signal.SIGTERM, _ignored)  # uvicorn stops gracefully and then raises the signal once more
     server = uvicorn.Server(config)
     server.run()
     return 0 if server.started else 1
+
+
+def _ignored(signal_number: int, frame: object) -> None:
+    """Do nothing."""
 
 
 async def _run_job(assembly: Assembly, job: Command[Any], words: Sequence[str]) -> int:
