@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fixtures.clock import Clock
 from fixtures.grants import OpenVault
+from fixtures.sandbox import bare_sandbox as bare_sandbox
 from fixtures.sts_server import StsServer, sts_server
 from tenantscope_core.credentials.aws import AwsClients
 from tenantscope_core.credentials.broker import AssumeRoleBroker, Broker

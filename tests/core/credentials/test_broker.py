@@ -1,5 +1,6 @@
 """What the brokers ask STS for, read from the request that arrived."""
 
+import dataclasses
 import json
 from datetime import timedelta
 
@@ -69,6 +70,17 @@ async def test_web_identity_goes_unsigned_with_the_callers_token(sts: Sts, serve
     assert request.tags == {}, "the identity provider says which tenant, not this process"
 
 
+async def test_the_providers_grants_take_the_other_way_where_one_is_given(sts: Sts, server: StsServer, clock: Clock):
+    staff = grant_for(caller(clock, provider=True), server="s", role_arn=grant().role_arn, tenant="acme", token="a-jwt")
+    own = grant_for(caller(clock), server="s", role_arn=grant().role_arn, tenant="acme", token="a-jwt")
+    broker = WebIdentityBroker(sts, policy=rendered, provider=AssumeRoleBroker(sts, policy=rendered))
+    await broker.assume(staff)
+    await broker.assume(own)
+    assert [request.form["Action"] for request in server.sts] == ["AssumeRole", "AssumeRoleWithWebIdentity"]
+    assert server.sts[0].tags == {"TenantId": "acme"}
+    assert server.sts[0].form["SourceIdentity"] == "ann"
+
+
 @pytest.mark.parametrize("code", ["ExpiredTokenException", "InvalidIdentityToken", "IDPRejectedClaim"])
 async def test_a_refused_token_is_told_apart_from_a_refused_role(sts: Sts, server: StsServer, code: str):
     async def refuse(_: object):
@@ -114,7 +126,9 @@ def test_a_tenants_callers_share_a_session_and_the_providers_never_do(clock: Clo
     staff = grant_for(caller(clock, provider=True), server="s", role_arn="r", tenant="acme", tier="gold")
     assert (staff.tenant, staff.subject) == ("acme", "ann")
     assert own.key != staff.key
-    assert grant_for(caller(clock), server="s", role_arn="r", tenant="acme", per_subject=True).subject == "ann"
+    personal = grant_for(caller(clock), server="s", role_arn="r", tenant="acme", per_subject=True)
+    assert personal.subject == "ann"
+    assert personal.key != dataclasses.replace(staff, tier="gold").key, "namesakes on both sides are two people"
 
 
 @pytest.mark.parametrize("tenant", ["globex", "Acme", None])

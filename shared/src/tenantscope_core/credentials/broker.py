@@ -24,6 +24,7 @@ class Grant:
 
     `subject` is the one person or agent that the session is kept for, and its source identity; None where the callers
     of a tenant share a session, which then carries the tenant's name. `tenant=None` is the provider's whole fleet.
+    `asserted` says whether the token itself names the tenant, as a tenant's does and the provider's cannot.
     """
 
     server: str
@@ -34,6 +35,7 @@ class Grant:
     subject: str | None = None
     token: str | None = field(default=None, repr=False)
     token_expires: datetime | None = None
+    asserted: bool = True
 
     def __post_init__(self) -> None:
         if self.tenant is not None and not is_tenant_id(self.tenant):
@@ -44,7 +46,7 @@ class Grant:
     @property
     def key(self) -> tuple[object, ...]:
         """What two grants have in common when one session serves both."""
-        return (self.server, self.role_arn, self.tenant, self.tier, self.scopes, self.subject)
+        return (self.server, self.role_arn, self.tenant, self.tier, self.scopes, self.subject, self.asserted)
 
     @property
     def who(self) -> str:
@@ -81,6 +83,7 @@ def grant_for(
         subject=caller.subject if per_subject or caller.is_provider else None,
         token=token,
         token_expires=caller.expires,
+        asserted=not caller.is_provider,
     )
 
 
@@ -147,15 +150,28 @@ class AssumeRoleBroker:
 
 
 class WebIdentityBroker:
-    """`AssumeRoleWithWebIdentity` with the caller's token: the identity provider says which tenant, and we cannot."""
+    """`AssumeRoleWithWebIdentity` with the caller's token: the identity provider says which tenant, and we cannot.
 
-    def __init__(self, sts: Sts, *, policy: Policy, duration_seconds: int = SHORTEST_SESSION_SECONDS * 4) -> None:
+    The provider's tokens name no tenant; their grants go to `provider`, where one is given.
+    """
+
+    def __init__(
+        self,
+        sts: Sts,
+        *,
+        policy: Policy,
+        duration_seconds: int = SHORTEST_SESSION_SECONDS * 4,
+        provider: Broker | None = None,
+    ) -> None:
+        self._provider = provider
         self._sts = sts
         self._policy = policy
         self._duration_seconds = _checked(duration_seconds)
 
     async def assume(self, grant: Grant) -> Vended:
         """Fresh credentials for a grant."""
+        if self._provider is not None and not grant.asserted:
+            return await self._provider.assume(grant)
         if grant.token is None:
             raise WebIdentityRefused("MissingToken", "assume_role_with_web_identity")
         parameters = _common(grant, self._policy(grant), self._duration_seconds)
