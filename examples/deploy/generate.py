@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -49,9 +49,9 @@ def _arn(logical_id: str) -> Document:
 def substituted(value: Any) -> Any:
     """Turn a policy document into CloudFormation: stack names by Fn::Sub, IAM's own variables escaped from it."""
     if isinstance(value, dict):
-        return {key: substituted(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {key: substituted(item) for key, item in cast("Document", value).items()}
     if isinstance(value, list):
-        return [substituted(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [substituted(item) for item in cast("list[Any]", value)]
     if not isinstance(value, str) or "${" not in value:
         return value
     escaped = value.replace("${aws:", "${!aws:")

@@ -1,6 +1,7 @@
 """Faults strike what they name, and the request log shows what reached the cloud."""
 
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -8,7 +9,7 @@ from tenantscope_sandbox import Sandbox
 
 from .refusals import refused
 
-ONCE = {"retries": {"max_attempts": 0}}
+ONCE: dict[str, Any] = {"retries": {"max_attempts": 0}}
 
 
 def test_a_delayed_service_is_slow_and_the_others_are_not(stocked: Sandbox):

@@ -1,10 +1,14 @@
 """PostgreSQL and Valkey hold the servers to what is theirs."""
 
+from typing import Any
+
 import psycopg
 import pytest
 import valkey
-from psycopg import errors
+from psycopg import errors, sql
+from psycopg.conninfo import make_conninfo
 from tenantscope_sandbox import Sandbox
+from valkey.exceptions import AuthenticationError, ResponseError
 
 
 def test_the_application_role_cannot_bypass_row_level_security(bare_sandbox: Sandbox):
@@ -31,7 +35,7 @@ def test_the_application_role_cannot_bypass_row_level_security(bare_sandbox: San
                 application.execute(statement)
         for role in ("postgres", "tenantscope_owner"):
             with pytest.raises(errors.InsufficientPrivilege), application.transaction():
-                application.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role)))
+                application.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
 
 
 def test_the_application_role_has_no_power_and_owns_nothing(bare_sandbox: Sandbox):
@@ -46,13 +50,14 @@ def test_the_application_role_has_no_power_and_owns_nothing(bare_sandbox: Sandbo
 
 
 def test_postgres_asks_for_a_password(bare_sandbox: Sandbox):
-    forged = psycopg.conninfo.make_conninfo(bare_sandbox.postgres_dsn, password="wrong")
+    forged = make_conninfo(bare_sandbox.postgres_dsn, password="wrong")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(forged, connect_timeout=5)
 
 
 def test_the_servers_user_of_valkey_is_confined_to_its_prefix(bare_sandbox: Sandbox):
-    with valkey.Valkey.from_url(bare_sandbox.valkey_url) as client:
+    library: Any = valkey.Valkey  # its stubs are incomplete
+    with library.from_url(bare_sandbox.valkey_url) as client:
         client.set("ts:acme:x", "1")
         assert client.get("ts:acme:x") == b"1"
         for refusal in (
@@ -64,11 +69,12 @@ def test_the_servers_user_of_valkey_is_confined_to_its_prefix(bare_sandbox: Sand
             client.acl_list,
             lambda: client.eval("return server.call('GET', KEYS[1])", 1, "other"),
         ):
-            with pytest.raises(valkey.exceptions.ResponseError, match=r"(?i)no permission"):
+            with pytest.raises(ResponseError, match=r"(?i)no permission"):
                 refusal()
 
 
 def test_valkeys_default_user_is_off(bare_sandbox: Sandbox):
-    anonymous = valkey.Valkey(port=bare_sandbox.port("valkey") or 0)
-    with anonymous, pytest.raises(valkey.exceptions.AuthenticationError):
+    library: Any = valkey.Valkey
+    anonymous = library(port=bare_sandbox.port("valkey") or 0)
+    with anonymous, pytest.raises(AuthenticationError):
         anonymous.ping()

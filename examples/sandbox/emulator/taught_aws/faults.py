@@ -84,11 +84,8 @@ class Faults:
         return fault.seconds if isinstance(fault.seconds, int | float) else self._random.uniform(*fault.seconds)
 
 
-async def answer(fault: Fault, service: str, send: Send) -> int:
-    """Answer as a failing service does; a disconnect or a hang ends with the connection closed and nothing said."""
-    if fault.kind != "error":
-        await _hang_up(send)
-        return 0
+async def answer(fault: Fault, service: str, send: Send) -> None:
+    """Answer as a failing service does."""
     message = "The sandbox was told to fail this request."
     if service == "s3":
         body, kind = f"<Error><Code>{fault.code}</Code><Message>{message}</Message></Error>", "application/xml"
@@ -100,11 +97,10 @@ async def answer(fault: Fault, service: str, send: Send) -> int:
     headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": fault.status, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode()})
-    return fault.status
 
 
-async def _hang_up(send: Any) -> None:
-    """Close the connection under a request. ASGI has no word for it, so this asks hypercorn's own stream."""
+async def hang_up(send: Any) -> None:
+    """Close the connection under a request, nothing said. ASGI has no word for it: this asks hypercorn's own stream."""
     stream = send.__self__
     stream.closed = True
     await stream.send.__self__.send(import_module("hypercorn.events").Closed())

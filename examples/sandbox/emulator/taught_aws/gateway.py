@@ -11,7 +11,7 @@ from typing import Any
 
 from .athena_access import caller
 from .checkpoints import Checkpoints
-from .faults import Fault, Faults, Receive, Send, answer
+from .faults import Fault, Faults, Receive, Send, answer, hang_up
 from .request_log import Described, RequestLog
 
 PUBLIC = re.compile(r"/[a-z0-9-]+_\w+/\.well-known/(jwks\.json|openid-configuration)|/oauth2/\w+|/login|/logout")
@@ -41,30 +41,41 @@ class Gateway:
         await self._serve(Described(scope, body), scope, receive, send)
 
     async def _serve(self, request: Described, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        started, status = time.monotonic(), 0
+        started, status, recorded = time.monotonic(), 0, False
+
+        def record() -> None:
+            nonlocal recorded
+            if not recorded:
+                recorded = True
+                milliseconds = (time.monotonic() - started) * 1000
+                self._log.write(request.record(status, milliseconds, fault.kind if fault else None))
+                self.checkpoints.note(request.service, request.action, status)
 
         async def watched(message: dict[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+            elif not message.get("more_body"):
+                record()  # before the client can know that it has its answer, so that it finds the record
             await send(message)
 
         text = request.path + request.body[:65536].decode("utf-8", "replace")
         fault = await self.faults.strike(request.service, request.action, text)
         try:
-            if fault is not None:
-                status = await answer(fault, request.service, send)
+            if fault is not None and fault.kind == "error":
+                await answer(fault, request.service, watched)
+            elif fault is not None:
+                record()
+                await hang_up(send)
             elif request.service == "s3" and not request.signed and not PUBLIC.fullmatch(request.path):
                 # Untaught, the emulator serves unsigned S3 requests without looking at any policy.
                 refused = Fault(kind="error", status=403, code="AccessDenied")
-                status = await answer(refused, "s3", send)
+                await answer(refused, "s3", watched)
             else:
                 caller.set(request.access_key_id)
                 await self._emulator(scope, _replay(request.body, receive), watched)
         finally:
-            milliseconds = (time.monotonic() - started) * 1000
-            self._log.write(request.record(status, milliseconds, fault.kind if fault else None))
-            self.checkpoints.note(request.service, request.action, status)
+            record()
 
     async def _control(self, scope: dict[str, Any], body: bytes, send: Send) -> None:
         what, method = scope["path"].removeprefix("/_sandbox/"), scope["method"]

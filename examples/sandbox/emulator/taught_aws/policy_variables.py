@@ -9,13 +9,15 @@ import re
 from importlib import import_module
 from typing import Any
 
+from .documents import as_list
+
 VARIABLE = re.compile(r"\$\{([^},]+)(?:,\s*'([^']*)')?\}")
 UNNAMEABLE = "\0"  # a resource that no request can name
 
 
 def expand(pattern: str, context: Any) -> str | None:
     """Fill in the variables of a pattern; None where one has no single literal value, so that nothing matches it."""
-    resolve = import_module("ministack.core.iam_evaluator")._resolve_condition_key  # pyright: ignore[reportPrivateUsage]
+    resolve = import_module("ministack.core.iam_evaluator")._resolve_condition_key
     parts: list[str] = []
     end = 0
     for match in VARIABLE.finditer(pattern):
@@ -29,15 +31,8 @@ def expand(pattern: str, context: Any) -> str | None:
     return "".join([*parts, pattern[end:]])
 
 
-def _expand_all(value: Any, context: Any) -> Any:
-    if isinstance(value, str):
-        return expand(value, context)
-    if isinstance(value, list):
-        filled = [_expand_all(item, context) for item in value]  # pyright: ignore[reportUnknownVariableType]
-        return [item for item in filled if item is not None]
-    if isinstance(value, dict):
-        return {key: _expand_all(item, context) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    return value
+def _expand_all(values: list[str], context: Any) -> list[str]:
+    return [filled for filled in (expand(value, context) for value in values) if filled is not None]
 
 
 def _filled(statement: Any, context: Any) -> Any | None:
@@ -60,8 +55,7 @@ def _filled(statement: Any, context: Any) -> Any | None:
 
 
 def _condition_values(expected: Any, context: Any) -> list[str]:
-    values = expected if isinstance(expected, list) else [str(expected)]
-    return _expand_all(values, context) or [UNNAMEABLE]
+    return _expand_all([str(value) for value in as_list(expected)], context) or [UNNAMEABLE]
 
 
 def teach() -> None:

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session
 
 import asyncio
 import contextvars
-import dataclasses
 import json
 import urllib.request
 from importlib import import_module
@@ -14,6 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import jwt
+
+from .documents import as_list, as_object, parsed_object
 
 TAGS_CLAIM = "https://aws.amazon.com/tags"
 ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
@@ -61,7 +62,7 @@ def verified_claims(token: str, role_arn: str) -> dict[str, Any]:
     provider = iam._oidc_providers.get(arn)
     if provider is None:
         raise Refused("InvalidIdentityToken", "No OpenIDConnect provider found in your account for the token's issuer")
-    audiences = provider.get("ClientIDList") or provider.get("client_ids") or []
+    audiences = as_list(provider["ClientIDList"])
     try:
         return jwt.decode(token, _key(issuer, kid), algorithms=ALGORITHMS, audience=audiences, leeway=5)
     except jwt.ExpiredSignatureError as error:
@@ -74,18 +75,18 @@ def verified_claims(token: str, role_arn: str) -> dict[str, Any]:
 
 def session_tags(claims: dict[str, Any]) -> list[dict[str, str]]:
     """Return the session tags that an identity provider asserts in a token."""
-    principal_tags = (claims.get(TAGS_CLAIM) or {}).get("principal_tags") or {}
+    principal_tags = as_object(as_object(claims.get(TAGS_CLAIM)).get("principal_tags"))
     tags: list[dict[str, str]] = []
     for key, values in principal_tags.items():
-        if not isinstance(values, list) or len(values) != 1:  # pyright: ignore[reportUnknownArgumentType]
+        if len(as_list(values)) != 1:
             raise Refused("InvalidIdentityToken", f"The principal tag {key} must have exactly one value")
-        tags.append({"Key": key, "Value": str(values[0])})  # pyright: ignore[reportUnknownArgumentType]
+        tags.append({"Key": key, "Value": str(as_list(values)[0])})
     return tags
 
 
 def _request_of(headers: dict[str, str], body: bytes, query: dict[str, Any]) -> dict[str, str]:
-    fields = {**parse_qs(body.decode("utf-8", "replace")), **query}
-    return {key: values[0] if isinstance(values, list) else values for key, values in fields.items()}  # pyright: ignore[reportUnknownVariableType]
+    fields: dict[str, Any] = {**parse_qs(body.decode("utf-8", "replace")), **query}
+    return {key: str(as_list(values)[0]) for key, values in fields.items() if as_list(values)}
 
 
 def teach() -> None:
@@ -139,7 +140,7 @@ def teach() -> None:
             service_context={**keys, "sts:rolesessionname": sts._p(params, "RoleSessionName", None)},
             request_tags={tag["Key"]: tag["Value"] for tag in tags}, tag_keys=[tag["Key"] for tag in tags],
         )  # fmt: skip
-        document = (role or {}).get("AssumeRolePolicyDocument", "{}")
+        document = as_object(role).get("AssumeRolePolicyDocument", "{}")
         # The provider is the principal of both checks, so TagSession is read off statements that name it.
         allowed = evaluator.evaluate_trust_policy(document, provider, context) and (
             not tags or _tagging_allowed(evaluator, document, provider, context)
@@ -152,11 +153,10 @@ def teach() -> None:
 
 
 def _tagging_allowed(evaluator: Any, document: Any, provider: str, context: Any) -> bool:
-    statements: Any = (json.loads(document) if isinstance(document, str) else document).get("Statement", [])
-    renamed: list[dict[str, Any]] = []
-    for statement in [statements] if isinstance(statements, dict) else statements:
-        actions = statement.get("Action", [])
-        actions = [actions] if isinstance(actions, str) else actions
-        if "sts:TagSession" in actions and "Federated" in (statement.get("Principal") or {}):
-            renamed.append({**statement, "Action": "sts:AssumeRoleWithWebIdentity"})
-    return evaluator.evaluate_trust_policy({"Statement": renamed}, provider, dataclasses.replace(context))
+    trusted = parsed_object(document) if isinstance(document, str) else as_object(document)
+    renamed = [
+        {**statement, "Action": "sts:AssumeRoleWithWebIdentity"}
+        for statement in map(as_object, as_list(trusted.get("Statement")))
+        if "sts:TagSession" in as_list(statement.get("Action")) and "Federated" in as_object(statement.get("Principal"))
+    ]
+    return evaluator.evaluate_trust_policy({"Statement": renamed}, provider, context)

@@ -18,7 +18,7 @@ EXECUTION_USER = "tenantscope-execution"
 TEMPLATE = REPOSITORY / "examples/deploy/tenantscope.yaml"
 DEPLOY_SECONDS = 60
 
-_session = boto3.Session(region_name=aws.REGION)
+_session: Any = boto3.Session(region_name=aws.REGION)
 _making = threading.Lock()
 
 
@@ -33,9 +33,8 @@ class Credentials:
     def client(self, service: str, endpoint: str, **config: Any) -> Any:
         """Return a boto3 client that signs with these keys."""
         settings: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 2}}
-        make: Any = _session.client
         with _making:  # sessions are not safe to make clients from in several threads
-            return make(
+            return _session.client(
                 service,
                 endpoint_url=endpoint,
                 aws_access_key_id=self.access_key_id,

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-_children: dict[int, subprocess.Popen[bytes]] = {}
+_children: dict[int, subprocess.Popen[Any]] = {}
 """Children of this process, kept so that they can be reaped when they end."""
 
 

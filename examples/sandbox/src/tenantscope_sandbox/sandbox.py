@@ -47,7 +47,9 @@ class Sandbox:
             missing = [part for part in PARTS.values() if not part.external() and not sandbox.is_running(part.name)]
             if missing:
                 with ThreadPoolExecutor(len(missing)) as pool:
-                    list(pool.map(lambda part: sandbox._start(part, progress), missing))
+                    started = [pool.submit(sandbox._start, part, progress) for part in missing]
+                for start in started:
+                    start.result()
             sandbox._provision(progress)
             if company:
                 from .company import load  # numpy and DuckDB are not loaded for anything else
@@ -204,8 +206,10 @@ class Sandbox:
         """Return `access` and `id` token of a user of the emulated Cognito pool, made unless known."""
         pool, client = self.outputs["UserPoolId"], self.outputs["AppClientId"]
         password = self.state.secret("cognito-password") + "aA1!"
-        known = {"email": email, "password": password, "tenant": tenant, "tier": tier, "groups": groups}
-        return cognito.sign_in(self.client("cognito-idp"), pool, client, **known)
+        return cognito.sign_in(
+            self.client("cognito-idp"), pool, client,
+            email=email, password=password, tenant=tenant, tier=tier, groups=groups,
+        )  # fmt: skip
 
     @property
     def cognito_issuer(self) -> str:
@@ -263,9 +267,8 @@ class Sandbox:
             self.outputs = stack.result()
             database.result()
         endpoints = {
-            "aws": self.aws_endpoint, "issuer": self.issuer.url,
-            "postgres": f"127.0.0.1:{self.port('postgres')}", "valkey": f"127.0.0.1:{self.port('valkey')}",
-        }  # fmt: skip
+            name: "from outside" if part.external() else f"127.0.0.1:{self.port(name)}" for name, part in PARTS.items()
+        }
         self.state.update("sandbox.json", {"outputs": self.outputs, "endpoints": endpoints})
         progress(f"template, roles and databases in place after {time.monotonic() - started:.1f} s")
 
