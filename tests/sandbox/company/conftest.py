@@ -1,6 +1,7 @@
 """The company, made once for all tests and kept in the checkout's state folder."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 @pytest.fixture(scope="session")
 def company() -> Path:
-    return generate(REPOSITORY / ".sandbox" / "test")
+    return generate(Path(os.environ.get("TENANTSCOPE_SANDBOX_DIR") or REPOSITORY / ".sandbox/test"))
 
 
 @pytest.fixture(scope="session")

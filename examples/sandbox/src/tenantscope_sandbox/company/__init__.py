@@ -1,13 +1,13 @@
 """Wayfarer, a SaaS for travel agencies: forty tenants, twelve months of bills, requests, usage and revenue."""
 
-from pathlib import Path
+from tenantscope_sandbox.state import REPOSITORY
 
 from .generate import generate, version
 from .load import Home, load
 from .revenue import PRICE_BOOK
 from .tenants import TENANTS, Tenant, registry_item
 
-ALLOCATION_RULES = Path(__file__).with_name("allocation.yaml")
+ALLOCATION_RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
 
 __all__ = [
     "ALLOCATION_RULES",

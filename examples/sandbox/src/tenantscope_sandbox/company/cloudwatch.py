@@ -5,9 +5,12 @@ whole weeks, to end now. Hours and weekdays stay what they were.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from .tenants import TENANT_IDS
 
 NAMESPACE = "Wayfarer/Tenants"
 DIMENSION = "TenantId"
+STREAM = "app"
 FORTNIGHT = timedelta(days=14)
 WEEK = timedelta(weeks=1)
 EVENTS_PER_TENANT = 300
@@ -100,35 +104,38 @@ def _query(home: Path, sql: str, since: datetime, until: datetime) -> list[tuple
         return connection.execute(sql, [since.replace(tzinfo=None), until.replace(tzinfo=None)]).fetchall()
 
 
-def put_metrics(client: Any, data: Iterable[dict[str, Any]]) -> int:
-    """Send metric data in the largest batches that CloudWatch takes; return how many."""
-    entries = list(data)
-    for start in range(0, len(entries), _DATA_PER_CALL):
-        client.put_metric_data(Namespace=NAMESPACE, MetricData=entries[start : start + _DATA_PER_CALL])
-    return len(entries)
+def put_metrics(client: Any, data: Iterable[dict[str, Any]]) -> Iterator[datetime]:
+    """Send metric data in calls of whole hours; after each, say until when all is sent."""
+    batch: list[dict[str, Any]] = []
+    for hour, group in groupby(data, key=itemgetter("Timestamp")):
+        of_hour = list(group)
+        if batch and len(batch) + len(of_hour) > _DATA_PER_CALL:
+            client.put_metric_data(Namespace=NAMESPACE, MetricData=batch)
+            yield hour
+            batch = []
+        batch += of_hour
+    if batch:
+        client.put_metric_data(Namespace=NAMESPACE, MetricData=batch)
+        yield batch[-1]["Timestamp"] + timedelta(hours=1)
 
 
-def put_events(client: Any, events: dict[str, list[dict[str, Any]]], threads: int) -> int:
-    """Send log events, a stream per day, and make the groups of all tenants; return how many."""
+def put_events(client: Any, events: dict[str, list[dict[str, Any]]], threads: int, *, anew: bool) -> None:
+    """Send log events to a group per tenant; `anew` drops what the groups held."""
 
-    def of_tenant(tenant: str) -> int:
+    def of_tenant(tenant: str) -> None:
         group = log_group(tenant)
-        _unless_there(client, client.create_log_group, logGroupName=group)
-        streams: dict[str, list[dict[str, Any]]] = {}
-        for event in events.get(tenant, []):
-            day = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%Y/%m/%d")
-            streams.setdefault(day, []).append(event)
-        for stream, batch in streams.items():
-            _unless_there(client, client.create_log_stream, logGroupName=group, logStreamName=stream)
-            client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=batch)
-        return len(events.get(tenant, []))
+        if anew:
+            with suppress(client.exceptions.ResourceNotFoundException):
+                client.delete_log_group(logGroupName=group)
+        with suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_group(logGroupName=group)
+            client.create_log_stream(logGroupName=group, logStreamName=STREAM)
+        for _, batch in groupby(events.get(tenant, []), key=_day):  # a call may not span more than a day
+            client.put_log_events(logGroupName=group, logStreamName=STREAM, logEvents=list(batch))
 
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(of_tenant, TENANT_IDS))
+        list(pool.map(of_tenant, TENANT_IDS))
 
 
-def _unless_there(client: Any, create: Callable[..., object], **arguments: str) -> None:
-    try:
-        create(**arguments)
-    except client.exceptions.ResourceAlreadyExistsException:
-        return
+def _day(event: dict[str, Any]) -> int:
+    return event["timestamp"] // 86_400_000

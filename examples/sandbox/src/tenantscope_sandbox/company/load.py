@@ -15,7 +15,7 @@ from .cloudwatch import FORTNIGHT, put_events, put_metrics, recent_events, recen
 from .generate import OBJECTS, REGISTRY, Progress, generate, version
 
 MARKER = "company/_version.json"
-"""Written last: where it names this version, all else is there."""
+"""Written after what it tells of: the version of all objects and items, and until when CloudWatch was told."""
 THREADS = 8
 REFRESH_AFTER = timedelta(days=1)
 
@@ -47,32 +47,41 @@ def _now() -> datetime:
 def load(sandbox: Home, *, progress: Progress, clock: Callable[[], datetime] = _now) -> None:
     """Make the company if need be and load what is not there yet.
 
-    A second load of the same version only brings CloudWatch up to date, when more than a day has passed.
+    A load that was cut off goes on where it was; a second load of the same version only brings CloudWatch up to date,
+    when more than a day has passed.
     """
     home = generate(sandbox.state.root, progress=progress)
     s3 = sandbox.client("s3", max_pool_connections=THREADS)
-    now = clock()
-    there = _read_marker(s3, sandbox.bucket)
-    if there.get("version") != version():
+    marker = _read_marker(s3, sandbox.bucket)
+
+    def mark(**known: str) -> None:
+        marker.update(known)
+        s3.put_object(Bucket=sandbox.bucket, Key=MARKER, Body=json.dumps(marker).encode())
+
+    if marker.get("version") != version():
         progress("company: uploading objects")
         _put_objects(s3, sandbox.bucket, home / OBJECTS)
         progress("company: registering tenants")
         _put_registry(sandbox.client("dynamodb", max_pool_connections=THREADS), sandbox.table, home)
-    since = now - FORTNIGHT
-    told = there.get("cloudwatch_until")
-    if told is not None:
-        last = datetime.fromisoformat(told)
-        if now - last < REFRESH_AFTER and there.get("version") == version():
-            progress("company: already loaded")
-            return
-        since = max(since, last)
+        mark(version=version())
+    until = clock().replace(minute=0, second=0, microsecond=0)
+    metrics_since, logs_since = _since(marker, "metrics_until", until), _since(marker, "logs_until", until)
+    if until - min(metrics_since, logs_since) < REFRESH_AFTER:
+        progress("company: already loaded")
+        return
     progress("company: metrics and logs")
-    until = now.replace(minute=0, second=0, microsecond=0)
-    put_metrics(sandbox.client("cloudwatch", max_pool_connections=THREADS), recent_metrics(home, since, until))
-    put_events(sandbox.client("logs", max_pool_connections=THREADS), recent_events(home, since, until), THREADS)
-    marker = {"version": version(), "cloudwatch_until": until.isoformat()}
-    s3.put_object(Bucket=sandbox.bucket, Key=MARKER, Body=json.dumps(marker).encode())
+    cloudwatch = sandbox.client("cloudwatch", max_pool_connections=THREADS)
+    for sent_until in put_metrics(cloudwatch, recent_metrics(home, metrics_since, until)):
+        mark(metrics_until=sent_until.isoformat())
+    logs = sandbox.client("logs", max_pool_connections=THREADS)
+    put_events(logs, recent_events(home, logs_since, until), THREADS, anew="logs_until" not in marker)
+    mark(metrics_until=until.isoformat(), logs_until=until.isoformat())
     progress("company: loaded")
+
+
+def _since(marker: dict[str, str], name: str, until: datetime) -> datetime:
+    told = marker.get(name)
+    return max(until - FORTNIGHT, datetime.fromisoformat(told)) if told else until - FORTNIGHT
 
 
 def _read_marker(s3: Any, bucket: str) -> dict[str, str]:
