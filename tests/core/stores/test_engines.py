@@ -111,7 +111,7 @@ QUESTIONS: list[tuple[str, list[Scalar]]] = [
     ),
     ("SELECT count(*) AS n, max(cost) AS most FROM models", []),
     (
-        "SELECT day, rank() OVER (ORDER BY quantity DESC) AS place FROM usage WHERE month = '2026-09' ORDER BY 2 LIMIT 3",
+        "SELECT day, rank() OVER (ORDER BY quantity DESC) AS p FROM usage WHERE month = '2026-09' ORDER BY 2 LIMIT 3",
         [],
     ),
 ]

@@ -1,6 +1,7 @@
 """PostgreSQL per tenant: isolation by the database, one round trip, faults survived."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -104,6 +105,15 @@ async def test_a_block_that_raises_changes_nothing(store: PostgresStore):
         async with store.tenant("acme") as tx:
             await tx.execute("INSERT INTO note VALUES ('acme', 1, 'x')")
             raise LookupError
+    assert await store.fetch("acme", "SELECT * FROM note") == []
+
+
+async def test_a_swallowed_error_is_no_silent_rollback(store: PostgresStore):
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        async with store.tenant("acme") as tx:
+            await tx.execute("INSERT INTO note VALUES ('acme', 1, 'x')")
+            with contextlib.suppress(psycopg.errors.UniqueViolation):
+                await tx.execute("INSERT INTO note VALUES ('acme', 1, 'x')")
     assert await store.fetch("acme", "SELECT * FROM note") == []
 
 

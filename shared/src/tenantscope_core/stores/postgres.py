@@ -95,8 +95,15 @@ class TenantTransaction:
         return (await self.run([Statement(text, parameters)]))[0].count
 
     async def end(self, command: LiteralString) -> None:
-        """COMMIT or ROLLBACK, where anything was begun."""
-        if self._begun and self._connection.info.transaction_status is not TransactionStatus.IDLE:
+        """COMMIT or ROLLBACK, where anything was begun.
+
+        Raises:
+            InFailedSqlTransaction: A statement failed and its error was swallowed; COMMIT would silently roll back.
+        """
+        status = self._connection.info.transaction_status
+        if command == "COMMIT" and status is TransactionStatus.INERROR:
+            raise errors.InFailedSqlTransaction("a statement failed, so there is nothing to commit")
+        if self._begun and status is not TransactionStatus.IDLE:
             with _cut_after(self._connection, self._seconds + _GRACE_SECONDS):
                 await self._connection.execute(command)
 
