@@ -77,7 +77,7 @@ driver = st.fixed_dictionaries(
     optional={
         "per": st.sampled_from(["day", "month"]),
         "fallback": fallback,
-        "cascade": st.sampled_from(["feature_usage.bytes", "llm_usage.cost"]).map(lambda measure: {"feature": measure}),
+        "cascade": st.sampled_from(["feature_usage.bytes", "feature_usage.calls"]).map(lambda name: {"feature": name}),
     },
 )
 allocate = st.one_of(
@@ -100,14 +100,14 @@ match = st.one_of(
     st.just({"sub_account": ["210000000002"]}),
     st.just({"commitment_status": "Unused"}),
     st.just({"description": ["transfer", "%"]}),
-    st.just({"billing_account": "payer"}),
 )
 
 
 @st.composite
 def rules(draw: st.DrawFn) -> dict[str, Any]:
     """A rules file, as YAML would give it."""
-    pairs = draw(st.lists(st.tuples(match, allocate), min_size=1, max_size=6))
+    pairs = draw(st.lists(st.tuples(match, allocate), min_size=1, max_size=5))
+    pairs.append(({"billing_account": "payer"}, draw(driver)))
     document: dict[str, Any] = {
         "format": 1,
         "rules": [{"name": f"rule-{n}", "match": m, "allocate": a} for n, (m, a) in enumerate(pairs)],
@@ -125,7 +125,11 @@ class Month:
     used: list[Used]
 
 
-months = st.builds(Month, st.lists(charges(), min_size=1, max_size=25), st.lists(used(), max_size=20))
+months = st.builds(
+    Month,
+    st.lists(charges(), min_size=1, max_size=20),
+    st.lists(used(), max_size=5) | st.lists(used(), min_size=15, max_size=40),
+)
 
 
 def active(rows: Sequence[Used]) -> set[str]:

@@ -98,6 +98,11 @@ def selected(charge: Charge, selector: Mapping[str, str] | None) -> str | None:
     return value or None
 
 
+def by_the_month(how: Mapping[str, Any]) -> bool:
+    """Whether the rule shares by the month, and so keeps no days."""
+    return how["method"] in ("even", "proxy") or (how["method"] == "driver" and how.get("per") != "day")
+
+
 def direct_tenant(charge: Charge, tenant: Mapping[str, Any]) -> str | None:
     """The one tenant a direct rule gives the charge to."""
     if "map" in tenant:
@@ -153,13 +158,16 @@ def allocate(
         tenant = ""
         if rule is not None and rule["allocate"]["method"] == "direct":
             tenant = direct_tenant(charge, rule["allocate"]["tenant"]) or ""
+        day, day_end = charge.day, charge.day_end
+        if rule is not None and by_the_month(rule["allocate"]):
+            day, day_end = charge.day.replace(day=1), date.max
         key = Key(
-            tenant, charge.day, charge.service or "", selected(charge, rules.get("feature")) or "",
+            tenant, day, charge.service or "", selected(charge, rules.get("feature")) or "",
             selected(charge, rules.get("environment")) or "", charge.charge_category or "", charge.sub_account or "",
             charge.invoice, charge.currency, "", rule["name"] if rule is not None else "",
         )  # fmt: skip
-        pools[key, charge.day_end][0] += int(charge.effective * UNIT)
-        pools[key, charge.day_end][1] += int(charge.billed * UNIT)
+        pools[key, day_end][0] += int(charge.effective * UNIT)
+        pools[key, day_end][1] += int(charge.billed * UNIT)
 
     by_name = {rule["name"]: rule["allocate"] for rule in rules["rules"]}
 

@@ -1,9 +1,12 @@
 """Rules compiled to SQL that splits a month's bill among tenants, exactly.
 
-Costs are whole numbers of 10^-12 of the currency. A pool is what one rule consumed with the same day, service, feature
+Costs are whole numbers of 10^-12 of the currency. A pool is what one rule consumed with the same days, service, feature
 and so on; its two costs are split by largest remainder (Hamilton), so that the parts sum to the pool to the last
 10^-12. A negative pool is split as its magnitude and given back its sign, so a refund undoes its charge. Ties go to the
 tenant first in code point order.
+
+A rule that shares by the month pools the month, up to the last day of the bill: a finer part would say no more about a
+tenant. Direct charges and rules `per: day` keep the days of their charges.
 
 Weights are whole numbers. Where those of one window sum to more than `WEIGHT_LIMIT` each is divided by
 `total // WEIGHT_LIMIT + 1`, rounded down, so that cost x weight fits 127 bits for pools up to 1.7 x 10^11 currency
@@ -21,6 +24,7 @@ from tenantscope_cost_explorer.rules import EVEN, Direct, Measure, Method, RuleS
 
 WEIGHT_LIMIT = 10**15
 EFFECTIVE_COST = "EffectiveCost"
+SUM_THE_BILL = "sum the bill"
 
 COLUMNS = """
   ChargePeriodStart, ChargePeriodEnd, ServiceName, x_Feature, x_Environment, ChargeCategory, SubAccountId, InvoiceId,
@@ -58,8 +62,8 @@ def compile_allocation(rules: RuleSet, month: date) -> list[Step]:
     window = f"DATE '{month.isoformat()}'"
     links = _links(rules)
     return [
-        Step("sum the bill", _BILL),
-        Step("match charges to rules", _matched(rules)),
+        Step(SUM_THE_BILL, _bill(window)),
+        Step("match charges to rules", _matched(rules, window)),
         Step("gather pools", _pools(rules)),
         Step("count what each rule consumed", _CONSUMED),
         Step("gather usage", _measures(rules)),
@@ -93,23 +97,33 @@ def _links(rules: RuleSet) -> list[_Link]:
     return links
 
 
-_BILL = """
+def _bill(window: str) -> str:
+    return f"""
 CREATE OR REPLACE TABLE bill AS
 SELECT invoice, currency, count(*) AS charges, count(*) FILTER (readable) AS readable,
-  sum(effective) AS effective, sum(billed) AS billed
+  sum(effective) AS effective, sum(billed) AS billed,
+  max(day) FILTER (day BETWEEN {window} AND last_day({window})) AS last_day
 FROM charges GROUP BY invoice, currency"""
 
 
-def _matched(rules: RuleSet) -> str:
+def _matched(rules: RuleSet, window: str) -> str:
     keys = [
         f"WHEN {number} THEN {value_of(rule.allocate.tenant)}"
         for number, rule in enumerate(rules.rules)
         if isinstance(rule.allocate, Direct)
     ]
     tenant_key = f"CASE rule {' '.join(keys)} END" if keys else "CAST(NULL AS VARCHAR)"
+    monthly = [
+        str(number)
+        for number, rule in enumerate(rules.rules)
+        if isinstance(rule.allocate, Split) and rule.allocate.per == "month"
+    ]
+    by_month = f"rule IN ({', '.join(monthly)})" if monthly else "false"
     return f"""
 CREATE OR REPLACE TABLE matched AS
-SELECT rule, {tenant_key} AS tenant_key, day, day_end, service, {value_of(rules.feature)} AS feature,
+SELECT rule, {tenant_key} AS tenant_key, CASE WHEN {by_month} THEN {window} ELSE day END AS day,
+  CASE WHEN {by_month} THEN (SELECT coalesce(max(last_day), {window}) + 1 FROM bill) ELSE day_end END AS day_end,
+  service, {value_of(rules.feature)} AS feature,
   {value_of(rules.environment)} AS environment, charge_category, sub_account, invoice, currency,
   count(*) AS charges, sum(effective) AS effective, sum(billed) AS billed
 FROM (SELECT *, {first_match(rules.rules)} AS rule FROM charges)

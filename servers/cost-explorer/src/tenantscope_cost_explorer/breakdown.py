@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from tenantscope_core.results.money import round_half_even, round_to_total
@@ -20,9 +19,8 @@ class CostSum:
     currency: str
     name: str
     method: str
-    cost: Decimal
-    before: Decimal
-    last_day: date | None
+    cost: Decimal = ZERO
+    before: Decimal = ZERO
 
 
 def by_currency(sums: Sequence[CostSum], *, limit: int, in_order_of_time: bool, compare: bool) -> list[CurrencyCosts]:
@@ -44,8 +42,7 @@ def _currency(
 ) -> CurrencyCosts:
     costs, befores = _added(sums, "cost"), _added(sums, "before")
     if in_order_of_time:
-        costs = {name: cost for name, cost in costs.items() if any(s.last_day for s in sums if s.name == name)}
-        names = sorted(costs)
+        names = sorted(name for name, cost in costs.items() if cost != 0)
         shown, rest = names[-limit:], names[:-limit]
     else:
         names = sorted(costs, key=lambda name: (-abs(costs[name]), -abs(befores[name]), name))

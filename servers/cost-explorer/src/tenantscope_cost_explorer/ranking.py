@@ -19,8 +19,8 @@ class TenantSum:
     """A tenant's sums in one currency, exact; `tenant` None is the residual."""
 
     tenant: str | None
-    direct: Decimal
     total: Decimal
+    direct: Decimal
     before: Decimal
 
 

@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from tenantscope_core.credentials.errors import AwsError
-from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import ToolFailure
 from tenantscope_core.results.periods import Month
+from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.dataset_writer import DatasetWriter
 from tenantscope_core.stores.datasets import fetch_manifest
 from tenantscope_core.stores.manifests import Manifest
@@ -54,7 +54,7 @@ class Rollup:
 
     def __init__(
         self,
-        aws: TenantSession,
+        aws: AwsCaller,
         bucket: str,
         bill: Bill,
         rules: RuleSet,

@@ -124,7 +124,7 @@ def _allocation(value: object, where: str) -> Direct | Split | Unallocated:
         return Unallocated()
     if method is Method.DIRECT:
         return _direct(given.get("tenant"), where)
-    drivers = tuple(
+    drivers: tuple[Measure | Even, ...] = tuple(
         _driver(each, f"`allocate.fallback` of {where}") for each in _list(given.get("fallback", []), where)
     )
     if method is Method.EVEN:

@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 import anyio.to_thread
 from tenantscope_core.credentials.errors import AwsError
-from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import InvalidArgument, Unavailable
+from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.manifests import ObjectRef
 from tenantscope_core.stores.object_cache import ObjectCache, ObjectChanged
 
@@ -46,7 +46,7 @@ class Bill(Protocol):
         ...
 
 
-def open_bill(url: str, aws: TenantSession, folder: Path) -> Bill:
+def open_bill(url: str, aws: AwsCaller, folder: Path) -> Bill:
     """The bill at `s3://bucket/prefix`, or at a path of this machine; `folder` is for copies.
 
     Raises:
@@ -63,7 +63,7 @@ def open_bill(url: str, aws: TenantSession, folder: Path) -> Bill:
 class S3Bill:
     """The objects below a prefix, read with the provider's session."""
 
-    def __init__(self, aws: TenantSession, bucket: str, prefix: str, folder: Path) -> None:
+    def __init__(self, aws: AwsCaller, bucket: str, prefix: str, folder: Path) -> None:
         self._aws = aws
         self._bucket = bucket
         self._prefix = prefix
@@ -73,18 +73,24 @@ class S3Bill:
         """Every object that holds charges, in order of name."""
         found: list[BillObject] = []
         try:
-            pages = self._aws.pages(
-                "s3", "list_objects_v2", limit_pages=MAX_PAGES, Bucket=self._bucket, Prefix=self._prefix
-            )
-            async for page in pages:
-                for item in page.get("Contents", []):
-                    name = str(item["Key"])
-                    if is_bill(name) and item["Size"]:
-                        etag = str(item["ETag"]).strip('"')
-                        found.append(BillObject(name, int(item["Size"]), etag, _month(name)))
+            async for item in self._listed():
+                name = str(item["Key"])
+                if is_bill(name) and item["Size"]:
+                    etag = str(item["ETag"]).strip('"')
+                    found.append(BillObject(name, int(item["Size"]), etag, _month(name)))
         except AwsError as error:
             raise error.as_failure() from error
         return sorted(found, key=lambda one: one.name)
+
+    async def _listed(self) -> AsyncGenerator[dict[str, Any]]:
+        question = {"Bucket": self._bucket, "Prefix": self._prefix}
+        for _ in range(MAX_PAGES):
+            page = await self._aws.call("s3", "list_objects_v2", **question)
+            for item in page.get("Contents", []):
+                yield item
+            if not page.get("IsTruncated"):
+                return
+            question["ContinuationToken"] = page["NextContinuationToken"]
 
     @contextlib.asynccontextmanager
     async def files(self, objects: Sequence[BillObject]) -> AsyncGenerator[list[BillFile]]:

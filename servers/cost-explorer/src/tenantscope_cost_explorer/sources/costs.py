@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from tenantscope_core.results.errors import InvalidArgument, NotFound, Unavailable
 from tenantscope_core.results.periods import Period, parse_period
@@ -13,10 +14,12 @@ from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.schemas import ALLOCATED_COST, USAGE
 from tenantscope_core.stores.sql import SqlEngine, Table
 
-from tenantscope_cost_explorer.breakdown import CostSum
+from tenantscope_cost_explorer.breakdown import ZERO, CostSum
 from tenantscope_cost_explorer.models import Freshness
 from tenantscope_cost_explorer.ranking import TenantSum
 from tenantscope_cost_explorer.report import ALLOCATION_REPORT, InvoiceSum, RuleSum
+from tenantscope_cost_explorer.rules import Method
+from tenantscope_cost_explorer.spread import Stretch, by_day, part_within
 
 NONE = "(none)"
 MAX_ROWS = 100_000
@@ -28,7 +31,6 @@ GROUPS = {
     "feature": '"x_Feature"',
     "environment": '"x_Environment"',
     "charge_category": '"ChargeCategory"',
-    "day": 'CAST("ChargePeriodStart" AS VARCHAR)',
     "month": "month",
 }
 TIME_GROUPS = ("day", "month")
@@ -54,14 +56,6 @@ class Window:
             stale=self.table.stale_since is not None,
         )
 
-    def holds(self, period: Period | None) -> str:
-        """The SQL condition for a period: its bills for whole months, else the days that charges begin on."""
-        if period is None:
-            return "false"
-        if period.is_whole_months:
-            return "month IN (" + ", ".join(f"'{month}'" for month in period.months) + ")"
-        return f"\"ChargePeriodStart\" >= DATE '{period.start}' AND \"ChargePeriodStart\" < DATE '{period.end}'"
-
 
 @dataclass(frozen=True, slots=True)
 class Reported:
@@ -71,6 +65,16 @@ class Reported:
     rules: list[RuleSum]
     invoices: list[InvoiceSum]
     charges: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    currency: str
+    keys: tuple[Any, ...]
+    stretch: Stretch | None
+    cost: Decimal
+    last_start: date
+    last_end: date
 
 
 class Costs:
@@ -100,58 +104,95 @@ class Costs:
         months = {*_names(wanted), *_names(before)}
         return Window(Table.of(ALLOCATED_COST, committed, months), wanted, before, missing)
 
-    async def sums(self, aws: AwsCaller, window: Window, group_by: str, filters: Mapping[str, str]) -> list[CostSum]:
-        """Costs of the window by currency, group and method.
+    async def sums(
+        self, aws: AwsCaller, window: Window, group_by: str, filters: Mapping[str, str]
+    ) -> tuple[list[CostSum], date | None]:
+        """Costs of the window by currency, group and method, and the last day with a charge.
 
         Raises:
             InvalidArgument: A filter holds a wildcard.
             NotFound: A filter's value occurs nowhere in the window; the nearest that do are named.
         """
+        name = "CAST(NULL AS VARCHAR)" if group_by == "day" else f"coalesce({GROUPS[group_by]}, '{NONE}')"
+        stretches = group_by == "day"
+        found = await self._grouped(aws, window, window.period, [name, '"x_Method"'], filters, stretches=stretches)
+        if not found:
+            await self._require_known(aws, window, filters)
+        sums = [
+            CostSum(row.currency, label, row.keys[1], cost=cost)
+            for row in found
+            for label, cost in _labelled(row, window.period, stretches)
+        ]
+        if window.before is not None:
+            earlier = await self._grouped(aws, window, window.before, [name, '"x_Method"'], filters)
+            sums += [CostSum(row.currency, row.keys[0] or "", row.keys[1], before=row.cost) for row in earlier]
+        return sums, _last_day(found)
+
+    async def by_tenant(self, aws: AwsCaller, window: Window) -> tuple[dict[str, list[TenantSum]], date | None]:
+        """Costs of the window by currency and tenant, the residual under None, and the last day with a charge."""
+        keys = ["tenant_id", '"x_Method"']
+        now = await self._grouped(aws, window, window.period, keys, {})
+        earlier = await self._grouped(aws, window, window.before, keys, {}) if window.before is not None else []
+        sums: dict[str, dict[str | None, list[Decimal]]] = {}
+        for rows, place in ((now, 0), (earlier, 1)):
+            for row in rows:
+                of_tenant = sums.setdefault(row.currency, {}).setdefault(row.keys[0], [ZERO, ZERO, ZERO])
+                of_tenant[place] += row.cost
+                if place == 0 and row.keys[1] == Method.DIRECT:
+                    of_tenant[2] += row.cost
+        found = {
+            currency: [
+                TenantSum(tenant, total=total, before=before, direct=direct)
+                for tenant, (total, before, direct) in tenants.items()
+            ]
+            for currency, tenants in sums.items()
+        }
+        return found, _last_day(now)
+
+    async def _grouped(
+        self,
+        aws: AwsCaller,
+        window: Window,
+        period: Period,
+        keys: Sequence[str],
+        filters: Mapping[str, str],
+        *,
+        stretches: bool = False,
+    ) -> list[_Row]:
+        """Costs of a period by currency and `keys`: the bills of whole months, else what falls on its days.
+
+        With `stretches`, rows are told apart by the days they cover as well.
+        """
         conditions, parameters = _filtered(filters)
+        start, end = '"ChargePeriodStart"', '"ChargePeriodEnd"'
+        inside = f"{start} >= DATE '{period.start}' AND {end} <= DATE '{period.end}'"
+        if period.is_whole_months:
+            conditions.append("month IN (" + ", ".join(f"'{month}'" for month in period.months) + ")")
+        else:
+            conditions.append(f"{start} < DATE '{period.end}' AND {end} > DATE '{period.start}'")
+        whole = "false" if stretches else "true" if period.is_whole_months else inside
+        columns = ['"BillingCurrency"', *keys]
+        columns += [f"CASE WHEN {whole} THEN NULL ELSE {edge} END" for edge in (start, end)]
         result = await self._engine.query(
             f"""
-            SELECT "BillingCurrency", coalesce({GROUPS[group_by]}, '{NONE}'), "x_Method",
-              coalesce(sum("EffectiveCost") FILTER (WHERE {window.holds(window.period)}), 0),
-              coalesce(sum("EffectiveCost") FILTER (WHERE {window.holds(window.before)}), 0),
-              max("ChargePeriodStart") FILTER (WHERE {window.holds(window.period)})
-            FROM costs WHERE {conditions} GROUP BY 1, 2, 3""",
+            SELECT {", ".join(columns)}, sum("EffectiveCost"), max({start}), max({end})
+            FROM costs WHERE {" AND ".join(conditions)} GROUP BY {", ".join(str(n + 1) for n in range(len(columns)))}""",
             parameters,
             {"costs": window.table},
             aws=aws,
             max_rows=MAX_ROWS,
         )
-        if not result.rows:
-            await self._require_known(aws, window, filters)
-        return [CostSum(*row) for row in result.rows]
-
-    async def by_tenant(self, aws: AwsCaller, window: Window) -> dict[str, list[TenantSum]]:
-        """Costs of the window by currency and tenant, the residual under None, and the last day of each currency."""
-        now = window.holds(window.period)
-        result = await self._engine.query(
-            f"""
-            SELECT "BillingCurrency", tenant_id,
-              coalesce(sum("EffectiveCost") FILTER (WHERE {now} AND "x_Method" = 'direct'), 0),
-              coalesce(sum("EffectiveCost") FILTER (WHERE {now}), 0),
-              coalesce(sum("EffectiveCost") FILTER (WHERE {window.holds(window.before)}), 0)
-            FROM costs GROUP BY 1, 2""",
-            (),
-            {"costs": window.table},
-            aws=aws,
-            max_rows=MAX_ROWS,
-        )
         if result.truncated:
-            raise InvalidArgument(f"More than {MAX_ROWS:,} tenants are more than one ranking takes.")
-        found: dict[str, list[TenantSum]] = {}
-        for currency, *row in result.rows:
-            found.setdefault(currency, []).append(TenantSum(*row))
-        return found
-
-    async def last_day(self, aws: AwsCaller, window: Window) -> date | None:
-        """The last day within the period that a charge begins on."""
-        sql = f'SELECT max("ChargePeriodStart") FROM costs WHERE {window.holds(window.period)}'
-        result = await self._engine.query(sql, (), {"costs": window.table}, aws=aws)
-        day: date | None = result.rows[0][0]
-        return day
+            raise InvalidArgument(
+                "That is more than one answer can sum up; ask for a shorter period.", parameter="period"
+            )
+        rows = [
+            _Row(row[0], tuple(row[1:-5]), Stretch(row[-5], row[-4]) if row[-5] else None, row[-3], row[-2], row[-1])
+            for row in result.rows
+        ]
+        if period.is_whole_months:
+            return rows
+        return [replace(row, cost=part_within(row.cost, row.stretch, period)) if row.stretch else row for row in rows]
 
     async def active_tenants(self, aws: AwsCaller, period: Period) -> frozenset[str] | None:
         """The tenants with any use in the period; None unless the usage of all of its months is committed."""
@@ -222,18 +263,11 @@ class Costs:
         return replace(found, charges=charges)
 
     async def residual_services(self, aws: AwsCaller, window: Window, limit: int) -> list[tuple[str, str, Decimal]]:
-        """The services with the most residual: name, currency, cost."""
-        result = await self._engine.query(
-            f"""
-            SELECT coalesce("ServiceName", '{NONE}'), "BillingCurrency", sum("EffectiveCost")
-            FROM costs WHERE "x_Method" = 'residual' AND {window.holds(window.period)}
-            GROUP BY 1, 2 HAVING sum("EffectiveCost") <> 0
-            ORDER BY abs(sum("EffectiveCost")) DESC, 1, 2 LIMIT {limit}""",
-            (),
-            {"costs": window.table},
-            aws=aws,
-        )
-        return [(row[0], row[1], row[2]) for row in result.rows]
+        """The services with the most residual in whole months: name, currency, cost."""
+        service = f"coalesce({GROUPS['service']}, '{NONE}')"
+        rows = await self._grouped(aws, window, window.period, [service, '"x_Method"'], {})
+        kept = [(str(r.keys[0]), r.currency, r.cost) for r in rows if r.keys[1] == Method.RESIDUAL and r.cost != 0]
+        return sorted(kept, key=lambda one: (-abs(one[2]), one[:2]))[:limit]
 
     async def _require_known(self, aws: AwsCaller, window: Window, filters: Mapping[str, str]) -> None:
         for name, value in filters.items():
@@ -244,8 +278,8 @@ class Costs:
                 raise NotFound(f"No cost in {window.period} has that {name}; {_nearest(value, known)}.", parameter=name)
 
 
-def _filtered(filters: Mapping[str, str]) -> tuple[str, list[str]]:
-    conditions, parameters = ["true"], list[str]()
+def _filtered(filters: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    conditions, parameters = list[str](), list[str]()
     for name, value in filters.items():
         if "*" in value or "%" in value:
             raise InvalidArgument(f"{name} is one exact value; wildcards are not understood.", parameter=name)
@@ -254,7 +288,22 @@ def _filtered(filters: Mapping[str, str]) -> tuple[str, list[str]]:
         else:
             conditions.append(f"{GROUPS[name]} = ?")
             parameters.append(value)
-    return " AND ".join(conditions), parameters
+    return conditions, parameters
+
+
+def _labelled(row: _Row, period: Period, by_days: bool) -> list[tuple[str, Decimal]]:
+    if not by_days or row.stretch is None:
+        return [(row.keys[0] or "", row.cost)]
+    if period.is_whole_months:
+        return [(str(day), cost) for day, cost in by_day(row.cost, row.stretch, period)]
+    within = Stretch(max(row.stretch.start, period.start), min(row.stretch.end, period.end))
+    return [(str(day), cost) for day, cost in by_day(row.cost, within, period)]
+
+
+def _last_day(rows: Sequence[_Row]) -> date | None:
+    """The last day that the bill speaks of: whole-month fees and what is not shared are known by their first day."""
+    own = (Method.DIRECT, Method.RESIDUAL)
+    return max((r.last_start if r.keys[1] in own else r.last_end - timedelta(days=1) for r in rows), default=None)
 
 
 def _nearest(value: str, known: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from tenantscope_core.stores.dataset_writer import Part
 from tenantscope_core.stores.interruptible import Interrupted, Interruptible
 from tenantscope_core.stores.schemas import FEATURE_USAGE, LLM_USAGE, USAGE
 
-from tenantscope_cost_explorer.allocation import compile_allocation
+from tenantscope_cost_explorer.allocation import SUM_THE_BILL, compile_allocation
 from tenantscope_cost_explorer.charges import literal
 from tenantscope_cost_explorer.report import ALLOCATED_ROWS, UNBALANCED, report_rows
 from tenantscope_cost_explorer.rules import RuleSet
@@ -82,6 +82,7 @@ class Workbench:
             import duckdb
 
             with duckdb.connect(config=self._configuration()) as connection, query.running(connection.interrupt):
+                connection.execute("SET TimeZone = 'UTC'")
                 try:
                     return work(connection)
                 except duckdb.InterruptException:
@@ -102,7 +103,6 @@ class Workbench:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
-            "TimeZone": "UTC",
         }
 
 
@@ -126,7 +126,7 @@ def _allocate(
     try:
         for step in compile_allocation(rules, month.first_day):
             connection.execute(step.sql)
-            if step.title == "sum the bill":
+            if step.title == SUM_THE_BILL:
                 _require_complete(connection, bill)
     except duckdb.Error as error:
         if not isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):

@@ -34,13 +34,12 @@ async def get_allocation_report(
             "An invoice is of whole months; ask for '2026-09' or '2026-07..2026-09'.", parameter="period"
         )
     reported = await costs.reported(call.aws, window)
-    sums = await costs.sums(call.aws, window, "month", {})
+    sums, last_day = await costs.sums(call.aws, window, "month", {})
     services = await costs.residual_services(call.aws, window, MAX_SERVICES + 1)
     coverage: dict[str, dict[str, Decimal]] = {}
     for one in sums:
         methods = coverage.setdefault(one.currency, {})
         methods[one.method] = methods.get(one.method, Decimal(0)) + one.cost
-    days = [one.last_day for one in sums if one.last_day is not None]
     return AllocationReport(
         period=str(window.period),
         rules_versions=reported.versions,
@@ -62,7 +61,7 @@ async def get_allocation_report(
         or len(reported.invoices) > MAX_INVOICES
         or len(services) > MAX_SERVICES,
         next="get_costs with group_by=service; rank_tenants_by_cost for the tenants",
-        freshness=window.freshness(call.now, max(days, default=None)),
+        freshness=window.freshness(call.now, last_day),
     )
 
 

@@ -42,9 +42,8 @@ async def get_costs(
     filters = {name: value for name, value in asked.items() if value is not None}
     costs = call.sources.costs
     window = await costs.window(call.aws, call.tenant, period)
-    sums = await costs.sums(call.aws, window, group_by, filters)
+    sums, last_day = await costs.sums(call.aws, window, group_by, filters)
     over_time = group_by in TIME_GROUPS
-    days = [one.last_day for one in sums if one.last_day is not None]
     return CostReport(
         of=call.tenant or "fleet",
         period=str(window.period),
@@ -58,7 +57,7 @@ async def get_costs(
             compare=window.before is not None,
         ),
         next=_next(group_by, filters),
-        freshness=window.freshness(call.now, max(days, default=None)),
+        freshness=window.freshness(call.now, last_day),
     )
 
 

@@ -45,7 +45,7 @@ async def rank_tenants_by_cost(
         if position["runs"] != runs:  # another commit since: the order may be another
             raise InvalidCursor
         start = position["start"]
-    found = await costs.by_tenant(call.aws, window)
+    found, last_day = await costs.by_tenant(call.aws, window)
     active = await costs.active_tenants(call.aws, window.period)
     if status != "all" and active is None:
         raise NotFound(f"The usage of {window.period} is not committed, so activity is unknown.", parameter="status")
@@ -77,7 +77,7 @@ async def rank_tenants_by_cost(
         truncated=page.more,
         next_cursor=call.cursors.write(following, question=question) if page.more else None,
         next="get_costs with tenant_id=<one of these>; get_allocation_report for the residual",
-        freshness=window.freshness(call.now, await costs.last_day(call.aws, window)),
+        freshness=window.freshness(call.now, last_day),
     )
 
 
