@@ -1,6 +1,8 @@
-"""What every test has: one event loop of the standard library's kind."""
+"""What every test has: one event loop of the standard library's kind, and the sandboxes."""
 
 import pytest
+
+pytest_plugins = ["fixtures.sandbox", "fixtures.small_company", "fixtures.serving"]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,18 @@
+"""One call of each tool that works: a tool that needs arguments states them here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tenantscope_core.identity.caller import Audience
+from tenantscope_core.tool import Tool
+
+EXAMPLES: Mapping[str, Mapping[str, Any]] = {}
+"""Arguments of the tools that cannot be called with none."""
+
+
+def arguments_for(tool: Tool, audience: Audience) -> dict[str, Any]:
+    """Arguments with which a tool answers a caller of an audience."""
+    arguments = dict(EXAMPLES.get(tool.name, {}))
+    if audience is Audience.PROVIDER and tool.names_tenant == "required":
+        arguments["tenant_id"] = "acme"
+    return arguments
