@@ -223,6 +223,18 @@ async def test_a_store_opens_while_its_database_is_down_and_verifies_when_it_is_
                 await _until_served(store)
 
 
+async def test_a_password_is_asked_for_at_each_new_connection_as_iam_tokens_need(database: Database, migrated: None):
+    given = conninfo_to_dict(database.application)
+    tokens = ["wrong", str(given["password"])]
+
+    async def token() -> str:
+        return tokens.pop(0) if len(tokens) > 1 else tokens[0]
+
+    dsn = make_conninfo(database.application, password="none")
+    async with PostgresStore(dsn, schema=SCHEMA, limits=LIMITS, password=token) as store:
+        assert await _until_served(store) == [{"one": 1}]
+
+
 async def test_it_refuses_to_start_as_a_superuser_or_as_the_owner(database: Database, migrated: None):
     for dsn, reason in ((database.superuser, "superuser"), (database.owner, "owner of note")):
         with pytest.raises(UnsafeDatabase, match=reason):
