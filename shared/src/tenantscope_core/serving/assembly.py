@@ -144,10 +144,10 @@ def _session_policy(spec: ServerSpec[Any, Any], settings: CoreSettings) -> Polic
 
 
 def _broker(settings: CoreSettings, sts: Sts, policy: Policy) -> Broker:
-    if settings.broker == "web-identity":
-        return WebIdentityBroker(sts, policy=policy)
     secret = settings.external_id
-    return AssumeRoleBroker(sts, policy=policy, external_id=secret.get_secret_value() if secret else None)
+    own = AssumeRoleBroker(sts, policy=policy, external_id=secret.get_secret_value() if secret else None)
+    # A provider's token asserts no tenant, so its sessions are had with this server's own identity either way.
+    return WebIdentityBroker(sts, policy=policy, provider=own) if settings.broker == "web-identity" else own
 
 
 @asynccontextmanager
