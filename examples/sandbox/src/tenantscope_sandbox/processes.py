@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import random
 import signal
 import socket
 import subprocess
@@ -13,6 +14,11 @@ from typing import Any
 
 import psutil
 
+PORTS = range(20_000, 30_000)
+"""Below the ports that systems give to outgoing connections, so that none takes a stopped part's port."""
+
+_random = random.SystemRandom()
+_given: set[int] = set()
 _children: dict[int, subprocess.Popen[Any]] = {}
 """Children of this process, kept so that they can be reaped when they end."""
 
@@ -49,8 +55,10 @@ class Process:
             child.poll()
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < 0.05
-            return same and process.status() != psutil.STATUS_ZOMBIE
+            if abs(process.create_time() - self.started) > 0.05:
+                return False
+            # A killed process is a zombie before its last thread has let go of the port it listened on.
+            return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
         except psutil.NoSuchProcess:
             return False
 
@@ -102,15 +110,25 @@ def wait_until(holds: Callable[[], bool], timeout_seconds: float) -> bool:
 
 def free_port(preferred: int | None = None) -> int:
     """Return the preferred port if nobody listens on it, else a free one of the loopback interface."""
-    for port in (preferred, 0) if preferred else (0,):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+    if preferred and is_free(preferred):
+        return preferred
+    for _ in range(200):
+        port = _random.choice(PORTS)
+        if port not in _given and is_free(port):
+            _given.add(port)
+            return port
     raise PartFailed("no free port on 127.0.0.1")
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on a port of the loopback interface."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def tail(log: Path, lines: int = 20) -> str:

@@ -14,7 +14,7 @@ from .cloud import Credentials
 from .faults import EmulatorControl
 from .identity.issuer import AUDIENCE, Issuer
 from .parts import PARTS, Part, aws, postgres, valkey
-from .processes import PartFailed, Process, free_port, tail, wait_until
+from .processes import PartFailed, Process, free_port, is_free, tail, wait_until
 from .state import State
 
 Progress = Callable[[str], None]
@@ -242,9 +242,9 @@ class Sandbox:
     def _start(self, part: Part, progress: Progress, *, same_port: bool = False) -> None:
         started = time.monotonic()
         before = self.port(part.name)
-        port = free_port(before)
-        if same_port and port != before:
+        if same_port and before and not is_free(before):
             raise PartFailed(f"{part.name}: its port {before} is taken by another process")
+        port = free_port(before)
         process = part.start(self.state, port, progress)
         with self.state.changing:
             parts = self.state.read("sandbox.json").get("parts", {})
