@@ -50,7 +50,7 @@ def test_the_command_tells_what_runs_and_prints_tokens(bare_sandbox: Sandbox):
     assert jwt.decode(token, options={"verify_signature": False})["scope"] == "costs:read"
 
 
-async def test_a_sandbox_that_ran_before_still_runs_after_an_async_block(bare_sandbox: Sandbox):
+async def test_a_sandbox_runs_until_the_last_block_that_holds_it_ends(bare_sandbox: Sandbox):
     async with Sandbox.running(bare_sandbox.state.root, company=False) as again:
         assert again.outputs == bare_sandbox.outputs
     assert all(bare_sandbox.is_running(name) for name in PARTS)

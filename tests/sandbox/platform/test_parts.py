@@ -50,7 +50,7 @@ def test_everything_survives_a_restart_on_the_same_state_and_ports_and_nothing_r
 
 def test_up_on_a_running_sandbox_starts_nothing(bare_sandbox: Sandbox):
     before = bare_sandbox.state.read("sandbox.json")["parts"]
-    Sandbox.up(bare_sandbox.state.root, company=False)
+    Sandbox.up(bare_sandbox.state.root, company=False, keep=False)
     assert bare_sandbox.state.read("sandbox.json")["parts"] == before
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import IO, Any, Literal, Self
 
 from . import cloud, cognito, hosts
 from .cloud import Credentials
@@ -36,14 +36,18 @@ class Sandbox:
         self.outputs: dict[str, str] = state.read("sandbox.json").get("outputs", {})
 
     @classmethod
-    def up(cls, directory: Path, *, company: bool = True, progress: Progress = silent) -> Self:
+    def up(cls, directory: Path, *, company: bool = True, keep: bool = True, progress: Progress = silent) -> Self:
         """Start what does not run yet, on the state and the ports of last time; load the company unless told not to.
+
+        With `keep`, it runs until `down`; without, the last `Sandbox.running` block to end may stop it.
 
         Raises:
             PartFailed: A part did not start; the message names it and shows the end of its log.
         """
         sandbox = cls(State(directory))
         with sandbox.state.locked():
+            if keep:
+                sandbox.state.update("sandbox.json", {"kept": True})
             missing = [part for part in PARTS.values() if not part.external() and not sandbox.is_running(part.name)]
             if missing:
                 with ThreadPoolExecutor(len(missing)) as pool:
@@ -72,13 +76,14 @@ class Sandbox:
 
     @classmethod
     def running(cls, directory: Path, *, company: bool = True, progress: Progress = silent) -> "Running":
-        """Hold a sandbox for a `with` or `async with` block, and stop it after, unless it ran before."""
+        """Hold a sandbox for a `with` or `async with` block. The last block to end stops it, unless `up` keeps it."""
         return Running(directory, company=company, progress=progress)
 
     def down(self, progress: Progress = silent) -> None:
         """Stop every part; the state stays."""
         with self.state.locked(), ThreadPoolExecutor(len(PARTS)) as pool:
             list(pool.map(self.stop_part, PARTS))
+            self.state.update("sandbox.json", {"kept": False})
         progress("stopped")
 
     def is_running(self, name: str) -> bool:
@@ -274,29 +279,35 @@ class Sandbox:
 
 
 class Running:
-    """Context manager of a sandbox, for `with` and `async with`."""
+    """Context manager of a sandbox, for `with` and `async with`; several processes may hold the same one."""
 
     def __init__(self, directory: Path, *, company: bool, progress: Progress) -> None:
         self._directory, self._company, self._progress = directory, company, progress
-        self._ran_before = False
-        self._sandbox: Sandbox | None = None
+        self._sandbox = Sandbox(State(directory))
+        self._held: IO[str] | None = None
 
     def __enter__(self) -> Sandbox:
-        before = Sandbox(State(self._directory))
-        self._ran_before = any(before.is_running(name) for name in PARTS)
+        self._held = self._sandbox.state.hold()
         try:
-            self._sandbox = Sandbox.up(self._directory, company=self._company, progress=self._progress)
+            self._sandbox = Sandbox.up(self._directory, company=self._company, keep=False, progress=self._progress)
         except BaseException:
-            if not self._ran_before:
-                before.down()
+            self._release()
             raise
         return self._sandbox
+
+    def _release(self) -> None:
+        if self._held is None:
+            return
+        with self._held as held:
+            last = self._sandbox.state.release(held)
+            if last and not self._sandbox.state.read("sandbox.json").get("kept"):
+                self._sandbox.down()
+        self._held = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._sandbox and not self._ran_before:
-            self._sandbox.down()
+        self._release()
 
     async def __aenter__(self) -> Sandbox:
         return await asyncio.to_thread(self.__enter__)
@@ -304,4 +315,4 @@ class Running:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.to_thread(self.__exit__, kind, error, trace)
+        await asyncio.to_thread(self._release)

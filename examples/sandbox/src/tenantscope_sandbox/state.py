@@ -8,7 +8,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 REPOSITORY = Path(__file__).parents[4]
 
@@ -65,6 +65,21 @@ class State:
         """Add or replace entries of a document."""
         with self.changing:
             self.write(name, {**self.read(name), **entries})
+
+    def hold(self) -> IO[str]:
+        """Count as a user of what runs here until the returned file is closed, at the latest when the process ends."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        file = (self.root / "users").open("w")
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return file
+
+    def release(self, held: IO[str]) -> bool:
+        """Stop being a user; tell whether that was the last, whom nobody can follow until the file is closed."""
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     @contextmanager
     def locked(self) -> Generator[None]:
