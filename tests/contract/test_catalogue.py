@@ -1,0 +1,133 @@
+"""What hosts and models are shown: equal to what was committed, small, described, and the same for everybody alike."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import catalogue
+import jsonschema
+import pytest
+from catalogue import ROOT, StandingServer
+from fixtures.serving import SERVERS
+from tenantscope_core.identity.caller import Audience
+from tenantscope_core.serving.settings import settings_table
+from tenantscope_core.tool import Tool
+from tenantscope_core.tool.declaration import MAX_NAME_CHARS, TENANT_PARAMETER
+
+MAX_CATALOGUE_BYTES = 12_000
+TOOLS = [(server, tool) for server in SERVERS for tool in server.spec.tools]
+IDS = [f"{server.spec.name}-{tool.name}" for server, tool in TOOLS]
+
+every_tool = pytest.mark.parametrize(("server", "tool"), TOOLS, ids=IDS)
+
+
+def inputs(tool: Tool) -> Iterator[dict[str, Any]]:
+    for audience in Audience:
+        yield tool.listed(audience).input_schema
+
+
+def named(node: Any) -> Iterator[str]:
+    """Every property name in a schema."""
+    if isinstance(node, dict):
+        properties: Any = node.get("properties", {})
+        yield from properties
+        for value in node.values():
+            yield from named(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from named(item)
+
+
+@pytest.mark.requirement("generated-current")
+@every_tool
+def test_a_tool_is_shown_as_it_was_committed(server: StandingServer, tool: Tool):
+    path = catalogue.SNAPSHOTS / server.spec.name / f"{tool.name}.json"
+    assert path.read_text(encoding="utf-8") == catalogue.snapshot(tool), "`make generate`, and read the difference"
+
+
+@pytest.mark.requirement("generated-current")
+def test_no_snapshot_outlives_its_tool():
+    kept = {path.relative_to(catalogue.SNAPSHOTS).as_posix() for path in catalogue.SNAPSHOTS.rglob("*.json")}
+    assert kept == {f"{server.spec.name}/{tool.name}.json" for server, tool in TOOLS}
+
+
+@pytest.mark.requirement("generated-current")
+def test_tables_in_readmes_are_current():
+    assert [name for name in catalogue.stale_files() if name.endswith(".md")] == []
+
+
+@pytest.mark.requirement("settings-documented")
+def test_every_setting_stands_in_the_readme_with_a_description(server: StandingServer):
+    assert settings_table(server.spec.settings) in (server.folder / "README.md").read_text(encoding="utf-8")
+    for name, field in server.spec.settings.model_fields.items():
+        assert field.description, name
+
+
+@pytest.mark.requirement("names-fit-hosts")
+@every_tool
+def test_a_name_fits_every_host(server: StandingServer, tool: Tool):
+    assert 0 < len(tool.name) <= MAX_NAME_CHARS == 30
+    assert set(tool.name) <= set("abcdefghijklmnopqrstuvwxyz_")
+    assert "__" not in tool.name
+
+
+@pytest.mark.requirement("truthful-annotations")
+@every_tool
+def test_annotations_are_stated_one_by_one_and_agree_with_the_declaration(server: StandingServer, tool: Tool):
+    shown = tool.listed(Audience.TENANT).annotations
+    assert shown is not None
+    hints = (shown.read_only_hint, shown.destructive_hint, shown.idempotent_hint, shown.open_world_hint)
+    effects = tool.effects
+    assert hints == (effects.read_only, effects.destructive, effects.idempotent, effects.open_world)
+    assert not (effects.read_only and effects.destructive)
+
+
+@pytest.mark.requirement("described-parameters")
+@every_tool
+def test_every_parameter_is_described_and_none_is_unknown(server: StandingServer, tool: Tool):
+    assert len(tool.description) <= 1_000
+    for schema in inputs(tool):
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["type"] == "object"
+        assert schema["additionalProperties"] is False
+        for name, parameter in schema["properties"].items():
+            assert parameter.get("description"), name
+
+
+@pytest.mark.requirement("typed-output")
+@every_tool
+def test_the_output_is_typed_and_closed(server: StandingServer, tool: Tool):
+    schema = tool.listed(Audience.TENANT).output_schema
+    assert schema is not None
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["type"] == "object"
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]
+
+
+@pytest.mark.requirement("no-tenant-parameter")
+@every_tool
+def test_a_tenant_is_shown_no_tenant_parameter(server: StandingServer, tool: Tool):
+    schema = tool.listed(Audience.TENANT).input_schema
+    assert not [name for name in named(schema) if "tenant" in name]
+    assert TENANT_PARAMETER not in json.dumps(schema)
+
+
+@pytest.mark.requirement("no-tenant-parameter")
+@every_tool
+def test_the_provider_is_shown_it_exactly_where_a_tool_can_be_about_one_tenant(server: StandingServer, tool: Tool):
+    schema = tool.listed(Audience.PROVIDER).input_schema
+    assert (TENANT_PARAMETER in schema["properties"]) == (tool.names_tenant != "no")
+    assert (TENANT_PARAMETER in schema.get("required", [])) == (tool.names_tenant == "required")
+
+
+@pytest.mark.requirement("small-catalogue")
+def test_a_catalogue_costs_a_model_little(server: StandingServer):
+    size = sum(catalogue.visible_bytes(tool) for tool in server.spec.tools)
+    assert size <= MAX_CATALOGUE_BYTES
+
+
+def test_the_readme_of_the_repository_names_every_server():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for server in SERVERS:
+        assert f"servers/{server.folder.name}" in text
