@@ -79,7 +79,7 @@ def assemble(spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock
 
     @asynccontextmanager
     async def open_path() -> AsyncGenerator[Path]:
-        async with open_gatekeepers() as gate, spec.open_sources(Runtime(settings, clock)) as sources:
+        async with open_gatekeepers() as gate, spec.open_sources(Runtime(settings, clock, spec.tools)) as sources:
             yield ToolPath(spec.name, spec.tools, gate, sources, Meter())
 
     server = protocol_server(spec, open_path, identify_process, open_discovery=settings.open_discovery)

@@ -16,10 +16,11 @@ SourcesT = TypeVar("SourcesT")
 
 @dataclass(frozen=True, slots=True)
 class Runtime(Generic[SettingsT]):
-    """What a server's sources are opened with: its settings and the clock, never a tenant."""
+    """What a server's sources are opened with: its settings, the clock and its own tools, never a tenant."""
 
     settings: SettingsT
     clock: Callable[[], datetime]
+    tools: Sequence[Tool] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,9 @@ class Sources:
 @asynccontextmanager
 async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     """Open the sources; nothing is connected before the first call."""
-    from tenantscope_tenant_management.tools import TOOLS  # the tools are declared over these very sources
-
     settings = runtime.settings
     yield Sources(
         registry=RegistryTable(settings.tenants_table),
         setup=Setup(broker=settings.broker, registry_switch=bool(settings.tenants_table)),
-        tools=TOOLS,
+        tools=runtime.tools,
     )
