@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tenantscope_core.identity.caller import Audience
+from tenantscope_core.serving.spec import ServerSpec
 from tenantscope_core.tool import Tool
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {}
@@ -16,3 +17,8 @@ def arguments_for(tool: Tool, audience: Audience) -> dict[str, Any]:
     if audience is Audience.PROVIDER and tool.names_tenant == "required":
         arguments["tenant_id"] = "acme"
     return arguments
+
+
+def some_call(spec: ServerSpec[Any, Any]) -> str:
+    """A tool that a tenant's caller may call with no arguments."""
+    return next(tool.name for tool in spec.tools if tool.shown_to.value != "provider" and tool.name not in EXAMPLES)
