@@ -134,9 +134,8 @@ async def tenant_asks(sandbox: Sandbox, truth: dict[str, Any]) -> None:
     async with connected(sandbox, "tenant-management", "acme") as client:
         ask("acme", "Who am I here?")
         me = await call(client, "whoami")
-        say(
-            f"  {me['tenant_id']}, tier {me['tier']}, may {', '.join(me['scopes'])}; {len(me['isolation'])} layers isolate me"
-        )
+        layers = sorted({layer["layer"] for layer in me["isolation"]})
+        say(f"  {me['tenant_id']}, tier {me['tier']}, may {', '.join(me['scopes'])}; isolated by {', '.join(layers)}")
     async with connected(sandbox, "cost-explorer", "acme") as client:
         ask("acme", f"What did we cost in {MONTH}, by feature?")
         report = await call(client, "get_costs", period=MONTH, group_by="feature", limit=4)

@@ -134,8 +134,9 @@ def _tenant_table(name: str, columns: dict[str, str]) -> Document:
 def _fleet_table(name: str, columns: dict[str, str]) -> Document:
     partitions = {"month": "string", "run": "string"}
     folder = f"s3://${{DatasetsBucket}}/fleet/{name}"
-    key = {"x_tenantid": "string"} if name == "allocated_cost" else {"tenant_id": "string"}
-    return _table(f"fleet_{name}", {**key, **columns}, partitions, folder, "month=${!month}/run=${!run}")
+    return _table(
+        f"fleet_{name}", {"tenant_id": "string", **columns}, partitions, folder, "month=${!month}/run=${!run}"
+    )
 
 
 def _table(name: str, columns: dict[str, str], partitions: dict[str, str], folder: str, path: str) -> Document:

@@ -356,10 +356,7 @@ async def test_with_s3_down_cached_months_still_answer(world: World):
         schemas.FEATURE_USAGE,
         schemas.LLM_USAGE,
         schemas.REVENUE,
-        pytest.param(
-            schemas.ALLOCATED_COST,
-            marks=pytest.mark.xfail(strict=False, reason="the template's fleet copy still calls tenant_id x_tenantid"),
-        ),
+        schemas.ALLOCATED_COST,
     ],
     ids=lambda dataset: dataset.name,
 )

@@ -9,7 +9,8 @@ from weakref import WeakValueDictionary
 
 import anyio
 
-from tenantscope_core.credentials.errors import AwsError
+from tenantscope_core.credentials.errors import AwsError, Fault
+from tenantscope_core.results.errors import NotPermitted
 from tenantscope_core.stores import layout
 from tenantscope_core.stores.aws import AwsCaller, require_owner
 from tenantscope_core.stores.manifests import Manifest, parse_manifest
@@ -85,6 +86,12 @@ class DatasetReader:
                     return Committed(seen.manifest, stale_since=seen.checked)
                 if not error.retryable:
                     self._seen.pop(key, None)
+                if error.fault is Fault.DENIED:
+                    # Without the right to list, S3 answers for an object that is missing as for one that is forbidden.
+                    raise NotPermitted(
+                        f"Either nothing of {dataset} is committed here yet, or the caller's role may not read it; "
+                        "AWS tells the two apart for nobody. Whoever operates the server can."
+                    ) from error
                 raise error.as_failure() from error
             self._seen[key] = fresh
             self._seen.move_to_end(key)
