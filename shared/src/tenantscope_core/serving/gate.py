@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -59,7 +59,10 @@ class BearerGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request = Request(scope, receive)
-        asked = await _read(request)
+        try:
+            asked = await _read(request)
+        except ClientDisconnect:
+            return None
         if asked is None:
             response = JSONResponse({"error": "request_too_large"}, status_code=413)
             return await response(scope, receive, send)

@@ -150,6 +150,7 @@ def registry_item(tenant: Tenant) -> dict[str, Any]:
         "tags": {"persona": tenant.persona, "region": tenant.region, **tenant.tags},
         "entitlements": list(ENTITLEMENTS[tenant.tier]),
         "quotas": dict(QUOTAS[tenant.tier]),
+        "quotaUse": {"users": {"used": tenant.users, "asOf": f"{LAST_DAY.isoformat()}T23:00:00+00:00"}},
         "createdAt": f"{tenant.joined.isoformat()}T09:00:00+00:00",
         "version": 1,
     }
