@@ -2,7 +2,7 @@
 
 python agent.py --token-file acme.jwt --tenants http://127.0.0.1:8001/mcp --costs http://127.0.0.1:8002/mcp
 """
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
 # (Strands has an environment of its own; see README.md.)
 
 import argparse
