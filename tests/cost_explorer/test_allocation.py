@@ -1,7 +1,9 @@
 """Allocation in SQL against the slow reference, on random bills, rules and usage."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +11,10 @@ import duckdb
 import pytest
 import yaml
 from cost_explorer import bills
-from cost_explorer.reference import Key, allocate
+from cost_explorer.reference import Charge, Key, Used, allocate
 from hypothesis import HealthCheck, given, settings
 from tenantscope_cost_explorer.allocation import compile_allocation
+from tenantscope_cost_explorer.report import ALLOCATED_ROWS, UNBALANCED
 from tenantscope_cost_explorer.rules_file import parse_rules
 
 
@@ -58,3 +61,164 @@ def test_every_month_is_allocated_as_the_reference_does_it(
     assert all(sums[invoice] == costs for invoice, costs in bill.items())
     consumed = database.execute("SELECT sum(charges) FROM consumed").fetchall()
     assert consumed == [(len(month.charges),)]
+
+
+DAY = bills.MONTH
+NEXT = DAY + timedelta(days=1)
+
+
+def charge(cost: str, day: date = DAY, currency: str = "USD", service: str = "Amazon S3", **tags: str) -> Charge:
+    amount = Decimal(cost)
+    return Charge(day, day + timedelta(days=1), amount, amount, tags, service=service, currency=currency)
+
+
+def calls(tenant: str, quantity: int, feature: str = "search", day: date = DAY) -> Used:
+    return Used(tenant, day, "feature_usage.calls", feature, Decimal(quantity))
+
+
+def one_rule(**allocate: Any) -> dict[str, Any]:
+    everything = {"billing_account": "payer"}
+    return {
+        "format": 1,
+        "feature": {"tag": "feature"},
+        "rules": [{"name": "all", "match": everything, "allocate": allocate}],
+    }
+
+
+def by(found: dict[Key, tuple[int, int]], *names: str) -> dict[Any, Decimal]:
+    """EffectiveCost by fields of the key."""
+    sums: dict[Any, Decimal] = defaultdict(Decimal)
+    for key, (effective, _) in found.items():
+        at = [getattr(key, name) for name in names]
+        sums[tuple(at) if len(at) > 1 else at[0]] += Decimal(effective).scaleb(-12)
+    return dict(sums)
+
+
+def test_a_tie_goes_to_the_tenant_that_comes_first(database: duckdb.DuckDBPyConnection) -> None:
+    month = bills.Month([charge("0.000000000001")], [calls("b", 5), calls("a", 5), calls("B", 5)])
+    found = run(database, month, one_rule(method="driver", metric="feature_usage.calls"))
+    assert by(found, "tenant") == {"B": Decimal("0.000000000001")}
+
+
+def test_a_refund_of_the_same_size_leaves_nothing_anywhere(database: duckdb.DuckDBPyConnection) -> None:
+    usage = [calls("a", 1), calls("b", 1), calls("c", 1)]
+    rules = one_rule(method="driver", metric="feature_usage.calls", per="day")
+    there = run(database, bills.Month([charge("100")], usage), rules)
+    back = run(database, bills.Month([charge("-100")], usage), rules)
+    assert {key: -parts[0] for key, parts in back.items()} == {key: parts[0] for key, parts in there.items()}
+
+
+def test_a_cascade_goes_by_feature_first_and_by_tenant_within(database: duckdb.DuckDBPyConnection) -> None:
+    usage = [
+        Used("a", DAY, "feature_usage.bytes", "search", Decimal(30)),
+        Used("b", DAY, "feature_usage.bytes", "reports", Decimal(10)),
+        calls("a", 1, "search"),
+        calls("b", 3, "search"),
+        calls("b", 7, "reports"),
+    ]
+    rules = one_rule(method="driver", metric="feature_usage.calls", cascade={"feature": "feature_usage.bytes"})
+    found = run(database, bills.Month([charge("40")], usage), rules)
+    assert by(found, "feature", "tenant") == {
+        ("search", "a"): Decimal("7.5"),
+        ("search", "b"): Decimal("22.5"),
+        ("reports", "b"): Decimal(10),
+    }
+
+
+def test_a_charge_that_names_its_feature_keeps_it_in_a_cascade(database: duckdb.DuckDBPyConnection) -> None:
+    usage = [
+        Used("a", DAY, "feature_usage.bytes", "search", Decimal(30)),
+        calls("a", 1, "search"),
+        calls("b", 1, "reports"),
+    ]
+    rules = one_rule(method="driver", metric="feature_usage.calls", cascade={"feature": "feature_usage.bytes"})
+    found = run(database, bills.Month([charge("40", feature="reports")], usage), rules)
+    assert by(found, "feature", "tenant") == {("reports", "b"): Decimal(40)}
+
+
+def test_a_driver_that_measures_nothing_falls_back_by_the_day_and_then_stays_residual(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    usage = [
+        Used("a", DAY, "llm_usage.tokens", "chat", Decimal(9)),
+        Used("b", NEXT, "usage.requests", "", Decimal(1)),
+    ]
+    rules = one_rule(method="driver", metric="llm_usage.tokens", per="day", fallback=["usage.requests"])
+    days = [DAY + timedelta(days=n) for n in range(3)]
+    found = run(database, bills.Month([charge("1", day) for day in days], usage), rules)
+    assert by(found, "day", "tenant", "method") == {
+        (days[0], "a", "driver"): 1,
+        (days[1], "b", "driver"): 1,
+        (days[2], "", "residual"): 1,
+    }
+
+
+def test_proxies_follow_cost_so_far_in_their_currency_and_nobody_below_zero(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    rules = {
+        "format": 1,
+        "rules": [
+            {"name": "tax", "match": {"service": "Tax"}, "allocate": {"method": "proxy"}},
+            {
+                "name": "own",
+                "match": {"tag": {"tenant": "*"}},
+                "allocate": {"method": "direct", "tenant": {"tag": "tenant"}},
+            },
+        ],
+    }
+    rows = [
+        charge("3", tenant="a"),
+        charge("1", tenant="b"),
+        charge("-5", tenant="c"),
+        charge("1", tenant="c", currency="EUR"),
+        charge("8", service="Tax"),
+        charge("2", service="Tax", currency="EUR"),
+        charge("7", service="Tax", currency="JPY"),
+    ]
+    found = run(database, bills.Month(rows, []), rules)
+    assert {key: cost for key, cost in by(found, "currency", "method", "tenant").items() if key[1] != "direct"} == {
+        ("USD", "proxy", "a"): 6,
+        ("USD", "proxy", "b"): 2,
+        ("EUR", "proxy", "c"): 2,
+        ("JPY", "residual", ""): 7,
+    }
+
+
+def test_a_tag_that_is_no_tenant_id_stays_residual_under_its_rule(database: duckdb.DuckDBPyConnection) -> None:
+    rows = [charge("1", tenant="a/../b"), charge("2", tenant="a")]
+    found = run(database, bills.Month(rows, []), one_rule(method="direct", tenant={"tag": "tenant"}))
+    assert by(found, "method", "rule", "tenant") == {("residual", "all", ""): 1, ("direct", "all", "a"): 2}
+
+
+def test_how_a_charge_was_shared_is_told_as_focus_says(database: duckdb.DuckDBPyConnection) -> None:
+    """AllocatedMethodDetails is JSON, and the ratios over one origin charge sum to 1."""
+    usage = [calls("a", 1), calls("b", 2), calls("c", 4)]
+    run(database, bills.Month([charge("70")], usage), one_rule(method="driver", metric="feature_usage.calls"))
+    rows = database.execute(
+        f'SELECT tenant_id, "EffectiveCost", "AllocatedMethodId", "AllocatedMethodDetails" FROM ({ALLOCATED_ROWS})'
+    ).fetchall()
+    elements = [json.loads(row[3])["Elements"][0] for row in rows]
+    assert [(row[0], row[1]) for row in rows] == [("a", 10), ("b", 20), ("c", 40)]
+    assert {row[2] for row in rows} == {"feature_usage.calls per month"}
+    assert abs(sum(element["AllocatedRatio"] for element in elements) - 1) < 1e-12
+    assert [(element["UsageUnit"], element["UsageQuantity"]) for element in elements] == [
+        ("Calls", 1),
+        ("Calls", 2),
+        ("Calls", 4),
+    ]
+
+
+def test_an_amount_beyond_all_bills_is_an_error_and_never_a_wrong_number(database: duckdb.DuckDBPyConnection) -> None:
+    usage = [calls("a", 10**15), calls("b", 10**15)]
+    with pytest.raises(duckdb.Error):
+        run(database, bills.Month([charge("9" * 13)], usage), one_rule(method="driver", metric="feature_usage.calls"))
+
+
+def test_a_bill_that_does_not_add_up_is_noticed(database: duckdb.DuckDBPyConnection) -> None:
+    run(database, bills.Month([charge("5", tenant="a")], []), one_rule(method="direct", tenant={"tag": "tenant"}))
+    assert database.execute(UNBALANCED).fetchall() == []
+    database.execute("UPDATE allocated SET billed = billed - 1")
+    assert database.execute(UNBALANCED).fetchall() == [("INV-1",)]
+    database.execute("DELETE FROM allocated")
+    assert database.execute(UNBALANCED).fetchall() == [("INV-1",)]

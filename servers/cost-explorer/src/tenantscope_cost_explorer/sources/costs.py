@@ -141,10 +141,7 @@ class Costs:
                 if place == 0 and row.keys[1] == Method.DIRECT:
                     of_tenant[2] += row.cost
         found = {
-            currency: [
-                TenantSum(tenant, total=total, before=before, direct=direct)
-                for tenant, (total, before, direct) in tenants.items()
-            ]
+            currency: [TenantSum(tenant, total, direct, before) for tenant, (total, before, direct) in tenants.items()]
             for currency, tenants in sums.items()
         }
         return found, _last_day(now)
@@ -173,10 +170,11 @@ class Costs:
         whole = "false" if stretches else "true" if period.is_whole_months else inside
         columns = ['"BillingCurrency"', *keys]
         columns += [f"CASE WHEN {whole} THEN NULL ELSE {edge} END" for edge in (start, end)]
+        groups = ", ".join(str(number) for number in range(1, len(columns) + 1))
         result = await self._engine.query(
             f"""
             SELECT {", ".join(columns)}, sum("EffectiveCost"), max({start}), max({end})
-            FROM costs WHERE {" AND ".join(conditions)} GROUP BY {", ".join(str(n + 1) for n in range(len(columns)))}""",
+            FROM costs WHERE {" AND ".join(conditions)} GROUP BY {groups}""",
             parameters,
             {"costs": window.table},
             aws=aws,
