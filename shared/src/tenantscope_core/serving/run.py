@@ -100,7 +100,9 @@ async def _serve_stdio(assembly: Assembly, before_exit: Callable[[], None]) -> i
 
 def _serve_http(assembly: Assembly) -> int:
     import uvicorn  # a server on stdio needs no HTTP server
+    from sse_starlette.sse import AppStatus
 
+    AppStatus.disable_automatic_graceful_drain()  # or a stop would cut off the answers that are on their way
     settings = assembly.settings
     config = uvicorn.Config(
         http_app(assembly.spec, settings, assembly.server, assembly.verifier),
