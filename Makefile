@@ -26,8 +26,8 @@ demo: setup ## Start the sandbox, run an agent session against it, show its answ
 
 .PHONY: up
 up: setup ## Start the sandbox and leave it running; prints an mcp.json and tokens
-	@$(VENV)/bin/tenantscope-sandbox up
 	@$(RUN) examples/demo/rollup.py
+	@$(VENV)/bin/tenantscope-sandbox up
 
 .PHONY: down
 down: setup ## Stop the sandbox; its data stays in .sandbox

@@ -1,4 +1,4 @@
-"""Allocates the sandbox's bill to its tenants, as the nightly job of cost-explorer does."""
+"""Starts the sandbox unless it runs, and allocates its bill to its tenants as the nightly job of cost-explorer does."""
 
 import os
 import subprocess
@@ -9,6 +9,11 @@ from tenantscope_sandbox import Sandbox
 from tenantscope_sandbox.state import default_directory
 
 BINARIES = Path(sys.executable).parent
+
+
+def say(line: str = "") -> None:
+    """Print a line at once."""
+    print(line, flush=True)
 
 
 def roll_up(sandbox: Sandbox) -> None:
@@ -22,4 +27,4 @@ def roll_up(sandbox: Sandbox) -> None:
 
 
 if __name__ == "__main__":
-    roll_up(Sandbox.open(default_directory()))
+    roll_up(Sandbox.up(default_directory(), progress=lambda line: say(f"[sandbox] {line}")))

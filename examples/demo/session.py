@@ -17,7 +17,7 @@ import anyio
 from botocore.exceptions import ClientError
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
-from rollup import BINARIES, roll_up
+from rollup import BINARIES, roll_up, say
 from tenantscope_sandbox import Sandbox
 from tenantscope_sandbox.state import default_directory
 
@@ -27,11 +27,6 @@ CENT = Decimal("0.01")
 
 class Difference(Exception):
     """The session's answer is not what it should be."""
-
-
-def say(line: str = "") -> None:
-    """Print a line at once."""
-    print(line, flush=True)
 
 
 def ask(who: str, question: str) -> None:

@@ -1,0 +1,107 @@
+"""A tenant's standing: fresh within half a minute, trusted for a while when the registry cannot be asked."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tenantscope_core.admission.standing import ASK_AGAIN_AFTER, FRESH_FOR, TRUSTED_FOR, Standings
+from tenantscope_core.credentials.errors import AwsError, Fault
+from tenantscope_core.results.errors import TenantSuspended, Unavailable
+
+
+class Registry:
+    """The registry as DynamoDB answers for it, which can be made unreachable; counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 1, tzinfo=UTC)
+        self.items: dict[str, dict[str, Any]] = {"acme": {"tenantStatus": {"S": "Active"}}}
+        self.reachable = True
+        self.asked = 0
+        self.standings = Standings("tenants", clock=lambda: self.now)
+
+    async def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        self.asked += 1
+        if not self.reachable:
+            raise AwsError("Timeout", operation, Fault.UNREACHABLE)
+        item = self.items.get(parameters["Key"]["tenantId"]["S"])
+        return {} if item is None else {"Item": item}
+
+    async def require(self, tenant: str = "acme") -> None:
+        await self.standings.require_active(tenant, self)
+
+
+async def test_an_active_tenant_passes_and_is_not_asked_after_again_at_once():
+    registry = Registry()
+    for _ in range(100):
+        await registry.require()
+    assert registry.asked == 1
+
+
+async def test_a_suspension_is_felt_within_thirty_seconds_and_so_is_its_end():
+    registry = Registry()
+    await registry.require()
+    registry.items["acme"]["tenantStatus"]["S"] = "Suspended"
+    registry.now += FRESH_FOR
+    with pytest.raises(TenantSuspended):
+        await registry.require()
+    registry.items["acme"]["tenantStatus"]["S"] = "Active"
+    registry.now += FRESH_FOR
+    await registry.require()
+
+
+@pytest.mark.parametrize("status", ["Pending", "Suspended", "Offboarded", "", "something new"])
+async def test_only_a_status_that_is_known_to_be_active_passes(status: str):
+    registry = Registry()
+    registry.items["acme"] = {"tenantStatus": {"S": status}}
+    with pytest.raises(TenantSuspended):
+        await registry.require()
+
+
+async def test_the_toolkits_soft_delete_switch_counts():
+    registry = Registry()
+    registry.items["acme"]["sbtaws_active"] = {"BOOL": False}
+    with pytest.raises(TenantSuspended):
+        await registry.require()
+
+
+async def test_a_tenant_that_is_not_registered_is_refused():
+    with pytest.raises(TenantSuspended):
+        await Registry().require("initech")
+
+
+async def test_an_unreachable_registry_leaves_a_known_tenant_working_for_a_while_and_is_not_hammered():
+    registry = Registry()
+    await registry.require()
+    registry.reachable = False
+    registry.now += FRESH_FOR
+    for _ in range(50):
+        await registry.require()
+    assert registry.asked == 2
+    registry.now += ASK_AGAIN_AFTER
+    await registry.require()
+    assert registry.asked == 3
+    registry.now += TRUSTED_FOR
+    with pytest.raises(Unavailable):
+        await registry.require()
+    registry.reachable = True
+    await registry.require()
+
+
+async def test_an_unreachable_registry_leaves_a_suspended_tenant_suspended():
+    registry = Registry()
+    registry.items["acme"]["tenantStatus"]["S"] = "Suspended"
+    with pytest.raises(TenantSuspended):
+        await registry.require()
+    registry.reachable = False
+    registry.now += FRESH_FOR
+    with pytest.raises(TenantSuspended):
+        await registry.require()
+
+
+async def test_an_unreachable_registry_means_unavailable_for_a_tenant_not_seen_before():
+    registry = Registry()
+    registry.reachable = False
+    with pytest.raises(Unavailable) as refused:
+        await registry.require()
+    assert refused.value.remedy.retry_after_seconds
+    assert registry.asked == 1
