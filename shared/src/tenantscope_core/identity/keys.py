@@ -16,9 +16,11 @@ log = logging.getLogger(__name__)
 
 REFRESH_EVERY = timedelta(minutes=10)
 REFRESH_AT_MOST_EVERY = timedelta(seconds=30)  # so that tokens with invented key ids cannot make us hammer the issuer
+RETRY_EVERY = timedelta(seconds=5)  # while no key is known at all, so that nobody can be served
 KEEP_REMOVED_FOR = timedelta(minutes=5)  # a key that one replica of the issuer no longer lists may still be signing
 KEEP_UNREACHABLE_FOR = timedelta(hours=24)
 FETCH_TIMEOUT_SECONDS = 5.0
+RENEW_TIMEOUT_SECONDS = 1.0  # for a caller whose key is cached, and only has grown old
 _MAX_DOCUMENT_BYTES = 1_000_000
 
 
@@ -32,7 +34,8 @@ class KeySet:
     """The keys of one issuer.
 
     `find` answers from the cache; it asks the issuer when a key id is unknown (at most every 30 s, one request at a
-    time) or the cache is ten minutes old. An issuer that cannot be reached is survived on the cached keys for a day.
+    time, for which others with an unknown key wait) or the cache is ten minutes old. An issuer that cannot be reached
+    is survived on the cached keys for a day; a slow one costs one caller a second.
     """
 
     def __init__(
@@ -55,17 +58,18 @@ class KeySet:
         Raises:
             Unavailable: The key is not cached and the issuer cannot be asked.
         """
-        if self._is_due():
-            await self._refresh()
         found = self._cached(key_id)
-        if found is None and self._may_ask():
-            await self._refresh()
+        if found is not None and self._is_due():
+            await self._refresh(RENEW_TIMEOUT_SECONDS)
+            return self._cached(key_id)
+        if found is None:
+            await self._refresh(FETCH_TIMEOUT_SECONDS)  # or wait for whoever is asking already
             found = self._cached(key_id)
-        if found is None and not self._reachable:
-            raise Unavailable(
-                "The identity provider's keys cannot be fetched just now, so the token cannot be checked.",
-                retry_after_seconds=self._seconds_until_next_try(),
-            )
+            if found is None and not self._reachable:
+                raise Unavailable(
+                    "The identity provider's keys cannot be fetched just now, so the token cannot be checked.",
+                    retry_after_seconds=max(1.0, self._seconds_until_next_try()),
+                )
         return found
 
     def _cached(self, key_id: str | None) -> jwt.PyJWK | None:
@@ -83,23 +87,22 @@ class KeySet:
 
     def _is_due(self) -> bool:
         stale = self._fetched is None or self._clock() - self._fetched >= REFRESH_EVERY
-        return stale and self._may_ask()
-
-    def _may_ask(self) -> bool:
-        return self._tried is None or self._clock() - self._tried >= REFRESH_AT_MOST_EVERY
+        return stale and self._seconds_until_next_try() <= 0 and not self._lock.locked()
 
     def _seconds_until_next_try(self) -> float:
         if self._tried is None:
-            return 1.0
-        return max(1.0, (REFRESH_AT_MOST_EVERY - (self._clock() - self._tried)).total_seconds())
+            return 0.0
+        pause = RETRY_EVERY if self._fetched is None else REFRESH_AT_MOST_EVERY
+        return (pause - (self._clock() - self._tried)).total_seconds()
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, timeout_seconds: float) -> None:
         async with self._lock:
-            if not self._may_ask():
+            if self._seconds_until_next_try() > 0:
                 return  # whoever held the lock has just asked
             self._tried = self._clock()
             try:
-                with anyio.fail_after(FETCH_TIMEOUT_SECONDS):
+                # Shielded: the caller who asks may leave, and what it asks is for everybody.
+                with anyio.fail_after(timeout_seconds, shield=True):
                     document = await self._fetch()
             except (httpx2.HTTPError, TimeoutError, ValueError) as error:
                 self._reachable = False
