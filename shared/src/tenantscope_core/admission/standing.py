@@ -3,9 +3,11 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+
+import anyio
 
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import NotPermitted, TenantSuspended, Unavailable
@@ -15,6 +17,8 @@ log = logging.getLogger(__name__)
 FRESH_FOR = timedelta(seconds=30)  # how long a suspension may take to be felt
 TRUSTED_FOR = timedelta(minutes=15)  # how long an active tenant keeps working while the registry is unreachable
 ASK_AGAIN_AFTER = timedelta(seconds=5)  # between attempts while it is unreachable
+KNOWN_WAITS_SECONDS = 2.0  # a registry that is slower than this is as good as down for a tenant whose standing is known
+NEW_WAITS_SECONDS = 8.0
 MAX_REMEMBERED = 50_000
 ACTIVE_STATUSES = frozenset({"active", "trial"})
 
@@ -59,15 +63,20 @@ class Standings:
             raise TenantSuspended(f"This tenant is switched off in the registry: it is {seen.status}.")
 
     async def _ask(self, tenant: str, aws: AwsCaller, last: _Seen | None) -> _Seen:
+        now = self._clock()
+        trusted = last is not None and now - last.at <= TRUSTED_FOR
+        if last is not None and trusted:
+            self._remember(tenant, replace(last, ask_again=now + ASK_AGAIN_AFTER))  # one call asks, the others go on
         try:
-            answer = await aws.call(
-                "dynamodb",
-                "get_item",
-                TableName=self._table,
-                Key={"tenantId": {"S": tenant}},
-                ProjectionExpression="tenantStatus, sbtaws_active",
-            )
-        except (AwsError, NotPermitted, Unavailable) as error:
+            with anyio.fail_after(KNOWN_WAITS_SECONDS if trusted else NEW_WAITS_SECONDS):
+                answer = await aws.call(
+                    "dynamodb",
+                    "get_item",
+                    TableName=self._table,
+                    Key={"tenantId": {"S": tenant}},
+                    ProjectionExpression="tenantStatus, sbtaws_active",
+                )
+        except (AwsError, NotPermitted, Unavailable, TimeoutError) as error:
             return self._remember(tenant, self._unreachable(last, error))
         now = self._clock()
         return self._remember(tenant, _Seen(_status(answer.get("Item")), now, now + FRESH_FOR))
