@@ -90,7 +90,7 @@ class Issuer:
         header = {"kid": signer.kid, "typ": "at+jwt", **(headers or {})}
         if algorithm in ("none", "HS256"):
             return _unsound(claims, algorithm, signer, header)
-        return jwt.encode(dict(claims), signer.pem, algorithm=signer.algorithm, headers=header)
+        return jwt.encode(dict(claims), signer.private(), algorithm=signer.algorithm, headers=header)
 
     def verified(self, token: str) -> dict[str, Any]:
         """Return the claims of a token that this issuer signed.

@@ -1,5 +1,6 @@
 """Signing keys: one RS256 and one ES256, rotated on demand; a replaced key stays published for a grace time."""
 
+import functools
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -36,10 +37,13 @@ class SigningKey:
         )
         return cls(f"{algorithm.lower()}-{secrets.token_hex(4)}", algorithm, pem.decode())
 
+    def private(self) -> Any:
+        """Return the private key; reading it takes 70 ms, so it is kept."""
+        return _private(self.pem)
+
     def public_pem(self) -> bytes:
         """Return the public half, as a confused verifier would take it for an HMAC secret."""
-        private = serialization.load_pem_private_key(self.pem.encode(), None)
-        return private.public_key().public_bytes(
+        return self.private().public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
 
@@ -50,6 +54,11 @@ class SigningKey:
         document: dict[str, Any] = algorithm.to_jwk(public, as_dict=True)
         document.pop("key_ops", None)
         return {**document, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
+
+
+@functools.lru_cache(maxsize=64)
+def _private(pem: str) -> Any:
+    return serialization.load_pem_private_key(pem.encode(), None)
 
 
 class Keys:
