@@ -98,7 +98,7 @@ async def test_over_http_a_header_of_another_form_is_refused(served: Served, cre
 async def test_over_http_a_token_in_the_url_or_a_cookie_is_none(served: Served):
     token = served.token()
     async with served.http() as http:
-        for url, cookie in ((f"/mcp?access_token={token}", ""), ("/mcp", f"access_token={token}; Authorization={token}")):
+        for url, cookie in ((f"/mcp?access_token={token}", ""), ("/mcp", f"access_token={token}; bearer={token}")):
             response = await http.post(url, json=call_of(some_call(served.spec)), headers={"cookie": cookie})
             assert response.status_code == 401
             assert response.json()["reason"] == "token_missing"
