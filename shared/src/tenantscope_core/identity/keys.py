@@ -19,7 +19,7 @@ REFRESH_AT_MOST_EVERY = timedelta(seconds=30)  # so that tokens with invented ke
 RETRY_EVERY = timedelta(seconds=5)  # while no key is known at all, so that nobody can be served
 KEEP_REMOVED_FOR = timedelta(minutes=5)  # a key that one replica of the issuer no longer lists may still be signing
 KEEP_UNREACHABLE_FOR = timedelta(hours=24)
-FETCH_TIMEOUT_SECONDS = 5.0
+FETCH_TIMEOUT_SECONDS = 3.0
 RENEW_TIMEOUT_SECONDS = 1.0  # for a caller whose key is cached, and only has grown old
 _MAX_DOCUMENT_BYTES = 1_000_000
 
@@ -106,6 +106,7 @@ class KeySet:
                     document = await self._fetch()
             except (httpx2.HTTPError, TimeoutError, ValueError) as error:
                 self._reachable = False
+                self._tried = self._clock()  # the pause begins where the wait ended, or those in line would wait in turn
                 log.warning("issuer=%s keys not fetched: %s", self._issuer, type(error).__name__)
                 return
             self._reachable = True
