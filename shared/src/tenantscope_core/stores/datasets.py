@@ -17,7 +17,7 @@ from tenantscope_core.stores.manifests import Manifest, parse_manifest
 
 NOT_MODIFIED = frozenset({"304", "NotModified"})
 
-KNOWN_WAITS_SECONDS = 3.0  # an S3 that is slower than this is as good as down where a manifest is known
+KNOWN_WAITS_SECONDS = 2.0  # an S3 that is slower than this is as good as down where a manifest is known
 ASK_AGAIN_AFTER = timedelta(seconds=5)  # between attempts while it is down
 
 _Key: TypeAlias = tuple[str | None, str, str | None]
