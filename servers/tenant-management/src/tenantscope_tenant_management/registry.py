@@ -25,7 +25,8 @@ def profile(item: Mapping[str, Any]) -> TenantProfile:
     """The whole record of an item (plain values, as DynamoDB's deserialiser gives them).
 
     Raises:
-        DamagedRecord: It has no id, name, status or tier, or its config is no JSON object.
+        DamagedRecord: It has no id, name, status or tier, a quota or version that is no number, or a config that is no
+            JSON object.
     """
     seen = summary(item)
     return TenantProfile(
@@ -41,7 +42,7 @@ def profile(item: Mapping[str, Any]) -> TenantProfile:
         config=_config(item.get("tenantConfig")),
         created=_time(item.get("createdAt")),
         last_active=seen.last_active,
-        version=int(item.get("version", 0)),
+        version=_whole(item.get("version", 0), "version"),
     )
 
 
@@ -85,8 +86,8 @@ def _quotas(limits: Mapping[str, Any], use: Mapping[str, Any]) -> list[Quota]:
         found.append(
             Quota(
                 name=name,
-                limit=int(limit),
-                used=None if used is None else int(used),
+                limit=_whole(limit, "quotas"),
+                used=None if used is None else _whole(used, "quotaUse"),
                 used_as_of=_time(measured.get("asOf")),
             )
         )
@@ -104,6 +105,13 @@ def _config(value: object) -> dict[str, object]:
     if not isinstance(parsed, dict):
         raise DamagedRecord("tenantConfig")
     return cast(dict[str, object], parsed)
+
+
+def _whole(value: Any, attribute: str) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, ArithmeticError):
+        raise DamagedRecord(attribute) from None
 
 
 def _text(value: object) -> str | None:
