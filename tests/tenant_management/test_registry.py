@@ -1,0 +1,94 @@
+"""What an item of the registry means: pure values in, pure values out."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tenantscope_tenant_management.registry import STATUSES, DamagedRecord, profile, stored_status, summary
+
+LEAST: dict[str, Any] = {"tenantId": "acme", "tenantName": "Acme", "tenantStatus": "Active", "tier": "growth"}
+
+
+def test_the_least_record_has_a_profile_whose_gaps_are_empty():
+    seen = profile(LEAST)
+    assert (seen.tenant_id, seen.name, seen.status, seen.tier) == ("acme", "Acme", "active", "growth")
+    assert (seen.plan, seen.email, seen.created, seen.last_active) == (None, None, None, None)
+    assert (seen.tags, seen.entitlements, seen.quotas, seen.config, seen.version) == ({}, [], [], {}, 0)
+
+
+@pytest.mark.parametrize("missing", LEAST)
+def test_a_record_that_lacks_what_every_tenant_has_is_damaged_and_says_where(missing: str):
+    for record in ({k: v for k, v in LEAST.items() if k != missing}, {**LEAST, missing: ""}):
+        with pytest.raises(DamagedRecord, match=missing):
+            summary(record)
+        with pytest.raises(DamagedRecord, match=missing):
+            profile(record)
+
+
+@pytest.mark.parametrize("config", ["{", "[1]", '"text"', "7", "null", ["a"]])
+def test_a_config_that_is_no_object_is_damage(config: object):
+    with pytest.raises(DamagedRecord, match="tenantConfig"):
+        profile({**LEAST, "tenantConfig": config})
+
+
+@pytest.mark.parametrize("config", [None, "", "{}", {}])
+def test_no_config_is_an_empty_one(config: object):
+    assert profile({**LEAST, "tenantConfig": config}).config == {}
+
+
+def test_quotas_come_with_their_use_where_something_meters_it():
+    use = {"users": {"used": Decimal(3), "asOf": "2026-09-30T00:00:00+00:00"}, "gone": {"used": Decimal(1)}}
+    users, storage = sorted(
+        profile({**LEAST, "quotas": {"users": Decimal(10), "storage_gb": Decimal(20)}, "quotaUse": use}).quotas,
+        key=lambda quota: quota.limit,
+    )
+    assert (users.name, users.limit, users.used) == ("users", 10, 3)
+    assert users.used_as_of == datetime(2026, 9, 30, tzinfo=UTC)
+    assert (storage.name, storage.limit, storage.used, storage.used_as_of) == ("storage_gb", 20, None, None)
+
+
+def test_times_are_aware_and_an_unreadable_one_is_left_out():
+    assert summary({**LEAST, "lastActiveAt": "2026-09-30T17:30:00"}).last_active == datetime(
+        2026, 9, 30, 17, 30, tzinfo=UTC
+    )
+    offset = summary({**LEAST, "lastActiveAt": "2026-09-30T17:30:00+02:00"}).last_active
+    assert offset == datetime(2026, 9, 30, 17, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert summary({**LEAST, "lastActiveAt": "yesterday"}).last_active is None
+
+
+def test_entitlements_are_sorted_whatever_the_table_keeps_them_as():
+    for kept in (["b", "a"], {"b", "a"}, ("b", "a")):
+        assert profile({**LEAST, "entitlements": kept}).entitlements == ["a", "b"]
+
+
+def test_each_status_is_read_as_it_is_stored():
+    for status in STATUSES:
+        assert summary({**LEAST, "tenantStatus": stored_status(status)}).status == status
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=5,
+)
+optional = ["plan", "email", "tags", "entitlements", "createdAt", "lastActiveAt"]
+
+
+@given(st.dictionaries(st.sampled_from(optional), values))
+def test_odd_values_of_optional_attributes_never_fail_a_profile(odd: dict[str, Any]):
+    assert profile({**LEAST, **odd}).tenant_id == "acme"
+
+
+@given(st.dictionaries(st.sampled_from(["quotas", "quotaUse", "version", "tenantConfig"]), values))
+def test_odd_numbers_fail_as_damage_and_in_no_other_way(odd: dict[str, Any]):
+    try:
+        assert profile({**LEAST, **odd}).tenant_id == "acme"
+    except DamagedRecord as damage:
+        assert str(damage)

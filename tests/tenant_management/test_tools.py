@@ -1,0 +1,186 @@
+"""The three tools, against the registry of a small company."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from fixtures.serving import SERVERS, Served, content_of, environment_of, error_fields, serve, text_of
+from fixtures.small_company import CROWD, NAMED, as_item, registered
+from tenant_management.conftest import Ask
+from tenantscope_sandbox import Sandbox
+
+EVERYONE = sorted([*NAMED, *CROWD], key=lambda tenant: f"{tenant} Travel")
+
+
+@contextmanager
+def record(sandbox: Sandbox, attributes: dict[str, Any]) -> Generator[None]:
+    """One more item in the registry, for a block."""
+    dynamodb = sandbox.client("dynamodb")
+    dynamodb.put_item(TableName=sandbox.table, Item=as_item(attributes))
+    try:
+        yield
+    finally:
+        dynamodb.delete_item(TableName=sandbox.table, Key={"tenantId": {"S": attributes["tenantId"]}})
+
+
+async def pages(ask: Ask, **question: Any) -> list[list[str]]:
+    """Every page of a list, as ids."""
+    found: list[list[str]] = []
+    cursor: dict[str, str] = {}
+    for _ in range(len(EVERYONE) + 1):
+        page = content_of(await ask("list_tenants", **question, **cursor))
+        ids = [tenant["tenant_id"] for tenant in page["tenants"]]
+        assert page["count"] == len(ids)
+        found.append(ids)
+        assert page["truncated"] == ("next_cursor" in page)
+        if not page["truncated"]:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
+    raise AssertionError("the pages do not end")
+
+
+async def ids(ask: Ask, **question: Any) -> list[str]:
+    return [tenant for page in await pages(ask, **{"limit": 100, **question}) for tenant in page]
+
+
+async def test_whoami_tells_a_tenants_caller_who_it_is(ask: Ask, registry_server: Served):
+    token = registry_server.token("acme", subject="ana", actor="agent-7")
+    seen = content_of(await ask("whoami", token=token))
+    assert (seen["audience"], seen["tenant_id"], seen["tier"], seen["subject"]) == ("tenant", "acme", "growth", "ana")
+    assert seen["acting_agents"] == ["agent-7"]
+    assert seen["tools"] == ["whoami", "get_tenant"]
+    assert seen["scopes"] == ["tenants:read"]
+    assert 0 < seen["expires_in_seconds"] <= 12 * 3600
+
+
+async def test_whoami_tells_the_provider_that_it_names_no_tenant(ask: Ask):
+    seen = content_of(await ask("whoami"))
+    assert seen["audience"] == "provider"
+    assert "tenant_id" not in seen
+    assert seen["tools"] == ["whoami", "get_tenant", "list_tenants"]
+
+
+async def test_get_tenant_shows_a_tenant_its_own_record(ask: Ask):
+    seen = content_of(await ask("get_tenant", "globex"))
+    assert (seen["tenant_id"], seen["status"], seen["tier"]) == ("globex", "active", "growth")
+    assert seen["config"] == {"locale": "en-US", "owner": "globex"}
+    assert seen["quotas"][1] == {
+        "name": "users", "limit": 10, "used": 3, "used_as_of": "2026-09-30T00:00:00Z",
+    }  # fmt: skip
+    assert seen["created"] == "2025-01-01T09:00:00Z"
+
+
+async def test_get_tenant_shows_the_provider_any_tenant_suspended_ones_too(ask: Ask):
+    for tenant, status in NAMED.items():
+        seen = content_of(await ask("get_tenant", tenant_id=tenant))
+        assert (seen["tenant_id"], seen["status"]) == (tenant, status.lower())
+
+
+async def test_get_tenant_of_one_that_is_not_there_says_where_to_look(ask: Ask):
+    for near in ("nobody", "ACME", "acme-", "Acme"):
+        result = await ask("get_tenant", tenant_id=near)
+        fields = error_fields(result)
+        assert (fields["code"], fields["parameter"]) == ("not_found", "tenant_id")
+        assert "list_tenants" in text_of(result)
+
+
+async def test_a_damaged_record_is_told_as_damage_with_the_attributes_at_fault(ask: Ask, small_company: Sandbox):
+    whole = registered("broken")
+    for missing in ("tier", "tenantName"):
+        with record(small_company, {name: value for name, value in whole.items() if name != missing}):
+            result = await ask("get_tenant", tenant_id="broken")
+            assert error_fields(result)["code"] == "data_fault"
+            assert missing in text_of(result)
+    with record(small_company, {**whole, "tenantConfig": "{"}):
+        assert "tenantConfig" in text_of(await ask("get_tenant", tenant_id="broken"))
+    with record(small_company, {name: value for name, value in whole.items() if name != "tier"}):
+        result = await ask("list_tenants", name_prefix="broken")
+        assert error_fields(result)["code"] == "data_fault"
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100])
+async def test_pages_hold_every_tenant_once_in_order_of_name(ask: Ask, limit: int):
+    question: dict[str, Any] = {"limit": limit}
+    if limit == 1:
+        question["tier"] = "growth"
+    found = await pages(ask, **question)
+    wanted = EVERYONE if limit > 1 else sorted(NAMED, key=lambda tenant: f"{tenant} Travel")
+    assert [tenant for page in found for tenant in page] == wanted
+    assert all(len(page) == limit for page in found[:-1])
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ({"status": "suspended"}, {"tundra"}),
+        ({"status": "pending"}, {"yonder"}),
+        ({"status": "offboarded"}, set()),
+        ({"status": "active", "tier": "growth"}, {"acme", "acme_corp", "globex", "Acme-2"}),
+        ({"tier": "growth"}, set(NAMED)),
+        ({"tier": "starter"}, set(CROWD)),
+        ({"tier": "Growth"}, set()),
+        ({"name_prefix": "acme"}, {"acme", "acme_corp"}),
+        ({"name_prefix": "Acme"}, {"Acme-2"}),
+        ({"name_prefix": "acme", "status": "active"}, {"acme", "acme_corp"}),
+        ({"tag": "owner=globex"}, {"globex"}),
+        ({"tag": "segment=named", "status": "active"}, {"acme", "acme_corp", "globex", "Acme-2"}),
+        ({"tag": "segment=Named"}, set()),
+        ({"active_since": "2026-09-30", "tier": "growth"}, {"acme", "acme_corp", "globex", "Acme-2"}),
+        ({"active_since": "2026-10-01"}, set()),
+        ({"inactive_since": "2026-06-01"}, {"tundra", "yonder"}),
+        ({"inactive_since": "2026-05-31"}, set()),
+        ({"active_since": "2026-05-31", "inactive_since": "2026-06-01"}, {"tundra", "yonder"}),
+    ],
+    ids=str,
+)
+async def test_a_filter_finds_exactly_the_tenants_that_match(ask: Ask, question: dict[str, str], wanted: set[str]):
+    found = await ids(ask, **question)
+    assert set(found) == wanted
+    assert len(found) == len(wanted)
+
+
+@pytest.mark.parametrize("tag", ["owner", "=", "owner=", "=globex", ""])
+async def test_a_tag_of_another_form_is_refused(ask: Ask, tag: str):
+    fields = error_fields(await ask("list_tenants", tag=tag))
+    assert (fields["code"], fields["parameter"]) == ("invalid_argument", "tag")
+
+
+@pytest.mark.requirement("cursors-bound")
+async def test_a_cursor_is_refused_to_another_caller_question_or_tool(ask: Ask, registry_server: Served):
+    ana, ben = (registry_server.token(None, subject=name) for name in ("ana", "ben"))
+    cursor = content_of(await ask("list_tenants", token=ana, tier="growth", limit=2))["next_cursor"]
+    again = content_of(await ask("list_tenants", token=ana, tier="growth", limit=3, cursor=cursor))
+    assert again["count"] == 3
+    damaged = ("A" if cursor[0] != "A" else "B") + cursor[1:]
+    for misused in (
+        {"token": ben, "tier": "growth", "cursor": cursor},
+        {"token": ana, "tier": "starter", "cursor": cursor},
+        {"token": ana, "cursor": cursor},
+        {"token": ana, "tier": "growth", "cursor": damaged},
+        {"token": ana, "tier": "growth", "cursor": cursor[:-2]},
+        {"token": ana, "tier": "growth", "cursor": ""},
+        {"token": ana, "tier": "growth", "cursor": "x" * 5_000},
+    ):
+        fields = error_fields(await ask("list_tenants", **misused))
+        assert (fields["code"], fields["action"], fields["parameter"]) == ("invalid_cursor", "change", "cursor")
+
+
+@pytest.mark.requirement("cursors-bound")
+@pytest.mark.parametrize("shared", [True, False])
+async def test_replicas_take_each_others_cursors_when_they_share_the_key(small_company: Sandbox, shared: bool):
+    server = next(each for each in SERVERS if each.spec.name == "tenant-management")
+    keys = ["k" * 32, ("k" if shared else "l") * 32]
+    first, second = (environment_of(server, small_company, TENANTSCOPE_CURSOR_KEY=key) for key in keys)
+    async with (
+        serve(server.spec, first, small_company) as here,
+        serve(server.spec, second, small_company) as there,
+        here.client(here.token(None), mode="legacy") as asked,
+        there.client(there.token(None), mode="legacy") as asked_next,
+    ):
+        cursor = content_of(await asked.call_tool("list_tenants", {"limit": 5}))["next_cursor"]
+        result = await asked_next.call_tool("list_tenants", {"limit": 5, "cursor": cursor})
+    if shared:
+        assert [each["tenant_id"] for each in content_of(result)["tenants"]] == EVERYONE[5:10]
+    else:
+        assert error_fields(result)["code"] == "invalid_cursor"
