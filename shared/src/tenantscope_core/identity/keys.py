@@ -76,14 +76,10 @@ class KeySet:
         now = self._clock()
         if self._fetched is None or now - self._fetched > KEEP_UNREACHABLE_FOR:
             return None
-        listed = {
-            name: entry.key
-            for name, entry in self._keys.items()
-            if self._fetched - entry.last_listed <= KEEP_REMOVED_FOR
-        }
-        if key_id is not None:
-            return listed.get(key_id)
-        return next(iter(listed.values())) if len(listed) == 1 else None
+        if key_id is None:
+            return next(iter(self._keys.values())).key if len(self._keys) == 1 else None
+        listed = self._keys.get(key_id)
+        return None if listed is None else listed.key
 
     def _is_due(self) -> bool:
         stale = self._fetched is None or self._clock() - self._fetched >= REFRESH_EVERY
@@ -106,7 +102,7 @@ class KeySet:
                     document = await self._fetch()
             except (httpx2.HTTPError, TimeoutError, ValueError) as error:
                 self._reachable = False
-                self._tried = self._clock()  # the pause begins where the wait ended, or those in line would wait in turn
+                self._tried = self._clock()  # from where the wait ended, or those in line would wait in turn
                 log.warning("issuer=%s keys not fetched: %s", self._issuer, type(error).__name__)
                 return
             self._reachable = True
