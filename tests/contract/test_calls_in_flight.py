@@ -79,7 +79,7 @@ async def test_a_client_that_leaves_over_http_cancels_its_call(
     if version is not None:
         headers["mcp-protocol-version"] = version
     if version == MODERN:
-        meta = {"clientCapabilities": {}, "protocolVersion": MODERN}
+        meta: dict[str, Any] = {"clientCapabilities": {}, "protocolVersion": MODERN}
         message["params"]["_meta"] = {f"io.modelcontextprotocol/{name}": value for name, value in meta.items()}
         headers |= {"mcp-method": "tools/call", "mcp-name": "wait_for_release"}
     with anyio.fail_after(SECONDS):
@@ -106,7 +106,7 @@ async def test_a_client_that_cancels_in_process_cancels_its_call(
         assembly = assemble(probe_server(waits), load_settings(probe.spec.settings, environment))
         async with Client(assembly.server, mode=mode) as client:
             async with anyio.create_task_group() as group:
-                group.start_soon(client.call_tool, "wait_for_release", {})
+                group.start_soon(client.call_tool, "wait_for_release")
                 await waits.started.wait()
                 group.cancel_scope.cancel()
             await waits.cancelled.wait()

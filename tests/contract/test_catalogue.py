@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import catalogue
 import jsonschema
@@ -26,15 +26,15 @@ def inputs(tool: Tool) -> Iterator[dict[str, Any]]:
         yield tool.listed(audience).input_schema
 
 
-def named(node: Any) -> Iterator[str]:
+def named(node: object) -> Iterator[str]:
     """Every property name in a schema."""
     if isinstance(node, dict):
-        properties: Any = node.get("properties", {})
-        yield from properties
-        for value in node.values():
+        schema = cast(dict[str, object], node)
+        yield from cast(dict[str, object], schema.get("properties", {}))
+        for value in schema.values():
             yield from named(value)
     elif isinstance(node, list):
-        for item in node:
+        for item in cast(list[object], node):
             yield from named(item)
 
 

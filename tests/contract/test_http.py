@@ -26,7 +26,10 @@ from tenantscope_sandbox import Sandbox
 PRM = "/.well-known/oauth-protected-resource"
 PUBLIC_URL = "https://costs.example.com/mcp"
 ELSEWHERE = "http://elsewhere.example"
-CLIENT = {"io.modelcontextprotocol/clientCapabilities": {}, "io.modelcontextprotocol/protocolVersion": MODERN}
+CLIENT: dict[str, Any] = {
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+}
 
 
 @pytest.fixture(scope="module")

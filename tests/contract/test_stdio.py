@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def run(server: StandingServer, *words: str, **environment: str) -> subprocess.C
 
 
 @contextmanager
-def started(server: StandingServer, environment: dict[str, str], *words: str) -> Iterator[subprocess.Popen[str]]:
+def started(server: StandingServer, environment: dict[str, str], *words: str) -> Generator[subprocess.Popen[str]]:
     """A process of a server, killed if it is still there in the end."""
     process = subprocess.Popen(
         [console_script(server), *words], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """What holds tenants apart in the cloud, to be taken away layer by layer: the role's policy and the session's."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -127,7 +127,7 @@ class Account:
     clients: AwsClients
 
     @asynccontextmanager
-    async def vault(self, document: Mapping[str, Any] | None) -> AsyncIterator[Vault]:
+    async def vault(self, document: Mapping[str, Any] | None) -> AsyncGenerator[Vault]:
         """A vault whose session policies come from a document, or that sends none."""
 
         def policy(grant: Grant) -> str | None:
@@ -142,7 +142,7 @@ class Account:
     @asynccontextmanager
     async def session(
         self, served: Served, role_arn: str, document: Mapping[str, Any] | None
-    ) -> AsyncIterator[TenantSession]:
+    ) -> AsyncGenerator[TenantSession]:
         """Acme's session on a role, with a session policy or without."""
         identity = await served.assembly.verifier.identify(served.token("acme"))
         grant = grant_for(identity.caller, server=served.spec.name, role_arn=role_arn, tenant="acme")

@@ -10,12 +10,18 @@ from fixtures.serving import Served, answer_of, call_of, content_of, error_field
 from isolation.doors import Door
 from isolation.test_refused_tokens import challenge_of
 from tenantscope_core.identity.caller import Audience
+from tenantscope_core.tool import Tool
 
 LOOKALIKES = (
     "*", "acm*", "?", "", " acme", "acme ", "acme\n", "аcme", "ａcme", "../globex", "acme/../globex", "acme/", "acme:x",
     "${aws:PrincipalTag/TenantId}", "a" * 64, "%61cme", "acme\0", 7, ["acme"], {"id": "acme"}, True,
 )  # fmt: skip
 HEADERS = ("x-tenant-id", "x-tenantid", "tenant-id", "x-tenantscope-tenant")
+
+
+def needed_by(tool: Tool) -> frozenset[str]:
+    """Every scope that a call of a tool needs."""
+    return tool.scopes | frozenset(["provider"] if tool.shown_to.value == "provider" else [])
 
 
 @pytest.mark.requirement("tenant-argument-refused")
@@ -103,7 +109,7 @@ def data_of(answer: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.requirement("scope-short")
 async def test_over_http_a_scope_short_is_told_with_every_scope_that_is_needed(served: Served):
     for tool in served.spec.tools:
-        needed = tool.scopes | ({"provider"} if tool.shown_to.value == "provider" else set())
+        needed = needed_by(tool)
         for tenant, scopes in (("acme", []), ("acme", ["other:read"]), (None, ["provider"])):
             if needed <= set(scopes):
                 continue
@@ -120,7 +126,7 @@ async def test_over_http_a_scope_short_is_told_with_every_scope_that_is_needed(s
 @pytest.mark.requirement("scope-short")
 async def test_on_the_path_itself_a_scope_short_is_a_typed_error(served: Served, stdio_door: Door):
     for tool in served.spec.tools:
-        needed = tool.scopes | ({"provider"} if tool.shown_to.value == "provider" else set())
+        needed = needed_by(tool)
         if needed:
             fields = error_fields(await stdio_door.call(served.token(scopes=[]), tool.name, {}))
             assert (fields["code"], fields["action"]) == ("insufficient_scope", "ask")

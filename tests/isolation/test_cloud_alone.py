@@ -4,7 +4,7 @@ Then one layer after the other is taken away. With both gone the same reads succ
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -181,7 +181,7 @@ async def _refused_to_sweep(sandbox: Sandbox, aws: TenantSession) -> None:
 
 
 @contextmanager
-def _widened(sandbox: Sandbox, role_arn: str) -> Iterator[None]:
+def _widened(sandbox: Sandbox, role_arn: str) -> Generator[None]:
     """A role that allows everything for a block, beside what it allows already."""
     role, iam = role_arn.rpartition("/")[2], sandbox.client("iam")
     iam.put_role_policy(RoleName=role, PolicyName="widened", PolicyDocument=json.dumps(EVERYTHING))

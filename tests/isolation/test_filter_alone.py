@@ -6,7 +6,7 @@ Held against what left the process, as the emulated account recorded it.
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from contract.calls import arguments_for, audiences
@@ -128,7 +128,8 @@ def assert_about(answer: object, tenant: str) -> None:
 
 def _words(node: object) -> list[str]:
     if isinstance(node, Mapping):
-        return [word for value in (*node.keys(), *node.values()) for word in _words(value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        entries = cast(Mapping[str, object], node)
+        return [word for value in (*entries, *entries.values()) for word in _words(value)]
     if isinstance(node, list):
-        return [word for value in node for word in _words(value)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return [word for value in cast(list[object], node) for word in _words(value)]
     return [str(node), *str(node).split()]
