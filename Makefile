@@ -9,6 +9,7 @@ export UV
 
 VENV := .venv
 FLOOR := .venv-floor
+STRANDS := .venv-strands
 EDITABLE := shared servers/tenant-management servers/cost-explorer examples/sandbox
 PROJECTS := pyproject.toml $(EDITABLE:%=%/pyproject.toml)
 RUN := $(VENV)/bin/python
@@ -94,6 +95,16 @@ $(FLOOR)/.ready: requirements.lock requirements.floor.lock $(PROJECTS) | $(UV)
 	@$(UV) pip install -q --python $(FLOOR) --no-deps --no-build-isolation $(EDITABLE:%=-e ./%)
 	@touch $@
 
+.PHONY: strands
+strands: $(STRANDS)/.ready ## Make the environment of the Strands example
+
+$(STRANDS)/.ready: examples/strands/requirements.lock $(PROJECTS) | $(UV)
+	@echo "setting up $(STRANDS)"
+	@$(UV) venv -q --allow-existing --python $(PYTHON) $(STRANDS)
+	@$(UV) pip sync -q --python $(STRANDS) --require-hashes examples/strands/requirements.lock
+	@$(UV) pip install -q --python $(STRANDS) --no-deps --no-build-isolation $(patsubst %,-e ./%,$(filter-out examples/sandbox,$(EDITABLE)))
+	@touch $@
+
 # A machine without uv gets one of its own, from hashes.
 .tools/bin/uv: requirements.tools.lock
 	@$(PYTHON) -m venv .tools || { echo "This Python cannot make environments; on Debian: apt install python3-venv"; exit 1; }
@@ -107,8 +118,9 @@ lock: | $(UV) ## Resolve the newest versions within bounds and write the locks
 	echo "$(MCP_FLOOR)" | sed 's/mcp==\(.*\)/mcp==\1\nmcp-types==\1/' | $(UV) pip compile -q --universal --no-deps --generate-hashes --no-header -o requirements.floor.lock -
 	echo "uv>=0.9,<1" | $(UV) pip compile -q --universal --generate-hashes --no-header -o requirements.tools.lock -
 	cd examples/sandbox/emulator && $(abspath $(shell command -v $(UV))) pip compile -q --universal --generate-hashes --no-header -o requirements.lock requirements.in
+	cd examples/strands && $(abspath $(shell command -v $(UV))) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-package tenantscope-core -o requirements.lock requirements.in ../../servers/tenant-management/pyproject.toml ../../servers/cost-explorer/pyproject.toml
 
 .PHONY: clean
 clean: ## Remove environments and the sandbox's state
 	-$(VENV)/bin/tenantscope-sandbox down
-	rm -rf .venv .venv-floor .venv-emulator .tools .sandbox .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-floor .venv-strands .venv-emulator .tools .sandbox .pytest_cache .ruff_cache .hypothesis dist

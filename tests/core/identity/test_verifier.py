@@ -91,6 +91,12 @@ async def test_claims_may_have_other_names_and_scopes_be_a_list(door: Door):
     assert (caller.tenant, caller.tier, caller.scopes) == ("globex", "basic", {"a", "b"})
 
 
+async def test_scopes_may_carry_the_prefix_of_a_resource_server(door: Door):
+    token = door.issuer.token("acme", scopes=["tenantscope/costs:read", "openid"])
+    caller = (await door.verifier(claims=ClaimMap(scope_prefix="tenantscope/")).identify(token)).caller
+    assert caller.scopes == {"costs:read", "openid"}
+
+
 async def test_a_cognito_access_token_is_accepted_by_client_and_use_in_place_of_an_audience(door: Door):
     verifier = door.verifier(TokenRules(ISSUER_URL, frozenset(), client_ids=frozenset({"app"})))
     cognito = {"aud": None, "client_id": "app", "token_use": "access"}

@@ -47,7 +47,7 @@ class TenantProfile(_Answer):
 
     tenant_id: str
     name: str
-    status: str = Field(description="active, pending, suspended, offboarding or offboarded.")
+    status: str = Field(description="active, trial, pending, suspended, offboarding or offboarded.")
     tier: str
     plan: str | None = None
     email: str | None = None

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast, get_args
 
 from tenantscope_tenant_management.models import Quota, TenantProfile, TenantSummary
 
-Status = Literal["active", "pending", "suspended", "offboarding", "offboarded"]
+Status = Literal["active", "trial", "pending", "suspended", "offboarding", "offboarded"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 

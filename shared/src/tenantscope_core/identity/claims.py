@@ -18,6 +18,7 @@ class ClaimMap:
     tenant: str = "custom:tenantId"
     tier: str = "custom:tenantTier"
     scope: str = "scope"
+    scope_prefix: str = ""
     groups: str = "cognito:groups"
     provider_scope: str = "provider"
     provider_group: str | None = None
@@ -28,7 +29,7 @@ class ClaimMap:
         Raises:
             CallerRefused: No tenant, one that is no tenant id, or both a tenant and the provider's scope.
         """
-        scopes = frozenset(_words(claims.get(self.scope)))
+        scopes = frozenset(word.removeprefix(self.scope_prefix) for word in _words(claims.get(self.scope)))
         is_provider = self.provider_scope in scopes or (
             self.provider_group is not None and self.provider_group in _words(claims.get(self.groups))
         )

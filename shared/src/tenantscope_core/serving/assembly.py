@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
+from botocore.exceptions import BotoCoreError
 from mcp.server.lowlevel import Server
 
 from tenantscope_core.admission.admission import Admission
@@ -19,6 +20,7 @@ from tenantscope_core.admission.standing import Standings
 from tenantscope_core.admission.valkey import ValkeyLedger
 from tenantscope_core.credentials.aws import AwsClients
 from tenantscope_core.credentials.broker import AssumeRoleBroker, Broker, Policy, WebIdentityBroker
+from tenantscope_core.credentials.clients import new_session
 from tenantscope_core.credentials.policy import PolicyError
 from tenantscope_core.credentials.sts import Sts
 from tenantscope_core.credentials.vault import Vault
@@ -68,6 +70,7 @@ def assemble(spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock
     verifier = _verifier(settings, http, clock)
     source = _token_source(settings, clock)
     policy = _session_policy(spec, settings)
+    _require_aws_configuration()
 
     async def identify_process() -> Identity:
         return await verifier.identify(await source.token())
@@ -119,6 +122,7 @@ def _verifier(settings: CoreSettings, http: httpx2.AsyncClient, clock: Clock) ->
         tenant=settings.tenant_claim,
         tier=settings.tier_claim,
         scope=settings.scope_claim,
+        scope_prefix=settings.scope_prefix,
         groups=settings.groups_claim,
         provider_scope=settings.provider_scope,
         provider_group=settings.provider_group,
@@ -141,6 +145,14 @@ def _session_policy(spec: ServerSpec[Any, Any], settings: CoreSettings) -> Polic
         return session_policies(spec.package, names)
     except PolicyError as error:
         raise WrongSettings([f"the session policy cannot be made: {error}"]) from None
+
+
+def _require_aws_configuration() -> None:
+    """Refuse a profile or configuration file that botocore cannot read, before it is first needed."""
+    try:
+        new_session().get_scoped_config()
+    except BotoCoreError as error:
+        raise WrongSettings([f"the AWS configuration cannot be read: {error}"]) from None
 
 
 def _broker(settings: CoreSettings, sts: Sts, policy: Policy) -> Broker:

@@ -35,6 +35,7 @@ class Door:
     verifier: Verifier
     tools: Mapping[str, Tool]
     scopes: list[str]
+    scope_prefix: str
     provider_scope: str
     metadata_url: str
     open_discovery: bool
@@ -99,7 +100,7 @@ class BearerGate:
             headers["Retry-After"] = str(max(1, round(failure.remedy.retry_after_seconds or 1)))
         elif isinstance(failure, InsufficientScope):
             status, error = 403, "insufficient_scope"
-            challenge["scope"] = " ".join(failure.required)
+            challenge["scope"] = " ".join(door.scope_prefix + scope for scope in failure.required)
         elif isinstance(failure, NotPermitted):
             status, error = 403, "access_denied"
         else:

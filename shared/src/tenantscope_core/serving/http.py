@@ -4,7 +4,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,18 +26,22 @@ def http_app(
     resource = settings.resource_url or f"http://{settings.host}:{settings.port}{MCP_PATH}"
     origin = resource.removesuffix("/").removesuffix(MCP_PATH)
     hosts = [*_LOOPBACK, *settings.allowed_hosts]
+    scopes = [settings.scope_prefix + scope for scope in spec.scopes]
     origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
     protocol = server.streamable_http_app(
         streamable_http_path=MCP_PATH,
         stateless_http=True,  # any replica answers any request, and no session can be taken over by another tenant
         json_response=False,  # the SSE form carries progress, and a client that leaves cancels its call
         max_request_body_size=MAX_BODY_BYTES,
-        transport_security=TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins),
+        transport_security=TransportSecuritySettings(
+            enable_dns_rebinding_protection="*" not in hosts, allowed_hosts=hosts, allowed_origins=origins
+        ),
     )
     door = Door(
         verifier=verifier,
         tools={tool.name: tool for tool in spec.tools},
-        scopes=spec.scopes,
+        scopes=scopes,
+        scope_prefix=settings.scope_prefix,
         provider_scope=settings.provider_scope,
         metadata_url=f"{origin}{METADATA_PATH}{MCP_PATH}",
         open_discovery=settings.open_discovery,
@@ -45,7 +49,8 @@ def http_app(
     metadata = {
         "resource": resource,
         "authorization_servers": [settings.issuer],
-        "scopes_supported": [*spec.scopes, settings.provider_scope],
+        # Not the provider's scope: hosts ask for all that is listed here, and a tenant's user must not get it.
+        "scopes_supported": scopes,
         "bearer_methods_supported": ["header"],
         "resource_name": spec.title,
     }
@@ -64,7 +69,7 @@ def http_app(
             Route("/ping", show_health),
         ]
     )
-    gate = BearerGate(protocol, door)
+    gate = BearerGate(_only_posted(protocol), door)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -75,3 +80,15 @@ def http_app(
             await outside(scope, receive, send)
 
     return app
+
+
+def _only_posted(app: ASGIApp) -> ASGIApp:
+    """Refuse what is not POST: without sessions there is nothing to listen to or to end, and an idle stream costs."""
+
+    async def posted(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST":
+            await app(scope, receive, send)
+        else:
+            await Response(status_code=405, headers={"allow": "POST"})(scope, receive, send)
+
+    return posted

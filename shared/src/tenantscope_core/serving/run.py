@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,11 +18,13 @@ from tenantscope_core.results.errors import NotPermitted
 from tenantscope_core.serving.assembly import Assembly, assemble, catalogue
 from tenantscope_core.serving.http import http_app
 from tenantscope_core.serving.logs import configure_logging
-from tenantscope_core.serving.settings import load_settings, misspelt_settings, settings_table
+from tenantscope_core.serving.settings import WrongSettings, load_settings, misspelt_settings, settings_table
 from tenantscope_core.serving.spec import Command, Runtime, ServerSpec
 from tenantscope_core.serving.telemetry import start_telemetry
 from tenantscope_core.tool.outcome import as_failure
 from tenantscope_core.tool.path import vend
+
+log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10
 
@@ -103,11 +106,13 @@ def _serve_http(assembly: Assembly) -> int:
     from sse_starlette.sse import AppStatus
 
     AppStatus.disable_automatic_graceful_drain()  # or a stop would cut off the answers that are on their way
-    settings = assembly.settings
+    try:
+        listening = _listen(assembly.settings.host, assembly.settings.port)
+    except OSError as error:
+        raise WrongSettings([f"TENANTSCOPE_HOST and TENANTSCOPE_PORT: {error.strerror or error}"]) from None
+    settings = assembly.settings.model_copy(update={"port": listening.getsockname()[1]})
     config = uvicorn.Config(
         http_app(assembly.spec, settings, assembly.server, assembly.verifier),
-        host=settings.host,
-        port=settings.port,
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -116,8 +121,14 @@ def _serve_http(assembly: Assembly) -> int:
     )
     signal.signal(signal.SIGTERM, _ignored)  # uvicorn stops gracefully and then raises the signal once more
     server = uvicorn.Server(config)
-    server.run()
+    log.info("listening on http://%s:%d", settings.host, settings.port)
+    server.run(sockets=[listening])
     return 0 if server.started else 1
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2_048)
 
 
 def _ignored(signal_number: int, frame: object) -> None:

@@ -46,6 +46,11 @@ class CoreSettings(BaseSettings):
     tenant_claim: str = Field(default="custom:tenantId", description="The claim that names the tenant.")
     tier_claim: str = Field(default="custom:tenantTier", description="The claim that names the tenant's tier.")
     scope_claim: str = Field(default="scope", description="The claim that lists scopes.")
+    scope_prefix: str = Field(
+        default="",
+        description="What the issuer writes before each of our scopes, e.g. `tenantscope/` for a resource server of "
+        "Amazon Cognito; taken off a token's scopes, put before those we ask for.",
+    )
     groups_claim: str = Field(default="cognito:groups", description="The claim that lists groups.")
     provider_scope: str = Field(default="provider", description="The scope that makes a caller the provider.")
     provider_group: str | None = Field(default=None, description="A group that makes a caller the provider.")
@@ -63,7 +68,9 @@ class CoreSettings(BaseSettings):
         description="HTTP: this server's public URL, for its resource metadata; default http://HOST:PORT/mcp.",
     )
     allowed_hosts: Words = Field(
-        default=(), description="HTTP: values of the Host header to answer, `name` or `name:*`; loopback always is."
+        default=(),
+        description="HTTP: values of the Host header to answer, `name` or `name:*`, or `*` for any behind a proxy that "
+        "checks them; loopback always is.",
     )
     open_discovery: bool = Field(
         default=False, description="HTTP: list tools without a token, for a gateway; calls still need one."
@@ -197,7 +204,7 @@ def settings_table(kind: type[CoreSettings]) -> str:
 def _default(required: bool, default: object) -> str:
     if required:
         return "required"
-    if default is None or default == ():
+    if default in (None, (), ""):
         return ""
     if default == _DEFAULT_LIMITS:
         return "see there"
