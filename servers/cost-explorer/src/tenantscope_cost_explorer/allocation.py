@@ -147,10 +147,10 @@ def _pools(rules: RuleSet) -> str:
         kinds.append(f"({number}, {literal(rule.name)}, {literal(kind)}, {mapped}, {cascade}, {literal(per)})")
     tenant = f"CASE WHEN mapped THEN name.tenant WHEN regexp_full_match(tenant_key, '{TENANT_ID}') THEN tenant_key END"
     return f"""
-CREATE OR REPLACE TABLE pools AS
+CREATE OR REPLACE VIEW pools AS
 WITH rules(rule, rule_name, kind, mapped, cascade, per) AS (VALUES {", ".join(kinds)}),
   names(rule, value, tenant) AS ({_values(names, "INTEGER", "VARCHAR", "VARCHAR")})
-SELECT row_number() OVER () AS pool, matched.rule, rule_name, coalesce(kind, 'residual') AS kind, cascade, per,
+SELECT matched.rule, rule_name, coalesce(kind, 'residual') AS kind, cascade, per,
   CASE kind WHEN 'direct' THEN {tenant} END AS tenant, {_POOL_COLUMNS}, charges,
   CAST(effective * 1000000000000 AS HUGEINT) AS effective, CAST(billed * 1000000000000 AS HUGEINT) AS billed
 FROM matched LEFT JOIN rules USING (rule)
@@ -270,17 +270,20 @@ def _parts(source: str, columns: str) -> str:
 def _split_features(window: str) -> str:
     """Pools of cascades among features, unless the charge names its own; other pools pass through."""
     joined = f"""
-    SELECT pools.* EXCLUDE (feature), pool AS part_of, weight.key AS key, weight.key AS feature, weight, total
-    FROM pools JOIN feature_weights AS weight
-      ON weight.driver = cascade AND weight.per = pools.per
-      AND weight.day = CASE pools.per WHEN 'day' THEN pools.day ELSE {window} END
-    WHERE pools.feature IS NULL AND (effective <> 0 OR billed <> 0)"""
+    SELECT shared.* EXCLUDE (feature, part_of), part_of, weight.key AS key, weight.key AS feature, weight, total
+    FROM shared JOIN feature_weights AS weight
+      ON weight.driver = cascade AND weight.per = shared.per
+      AND weight.day = CASE shared.per WHEN 'day' THEN shared.day ELSE {window} END
+    WHERE shared.feature IS NULL"""
     columns = (
         "part_of AS origin, rule, rule_name, kind, cascade, per, day, day_end, service, feature, environment,"
         " charge_category, sub_account, invoice, currency, feature AS within,"
         " CAST(weight AS DOUBLE) / CAST(total AS DOUBLE) AS ratio"
     )
     return f"""
+CREATE OR REPLACE TABLE shared AS
+SELECT row_number() OVER () AS part_of, * FROM pools
+WHERE kind IN ('driver', 'even', 'proxy') AND (effective <> 0 OR billed <> 0);
 CREATE OR REPLACE TABLE features AS {_parts(joined, columns)};
 CREATE OR REPLACE TABLE shares AS
 SELECT row_number() OVER () AS part_of, * FROM (
@@ -288,9 +291,7 @@ SELECT row_number() OVER () AS part_of, * FROM (
   UNION ALL BY NAME
   SELECT rule, rule_name, kind, cascade, per, {_POOL_COLUMNS}, CASE WHEN cascade IS NOT NULL THEN feature END AS within,
     CAST(1 AS DOUBLE) AS ratio, effective, billed
-  FROM pools
-  WHERE kind IN ('driver', 'even', 'proxy') AND (effective <> 0 OR billed <> 0)
-    AND pool NOT IN (SELECT origin FROM features)
+  FROM shared WHERE part_of NOT IN (SELECT origin FROM features)
 )"""
 
 

@@ -83,7 +83,7 @@ SELECT tenant AS tenant_id, day AS "ChargePeriodStart", day_end AS "ChargePeriod
   method_id AS "AllocatedMethodId",
   CASE WHEN ratio IS NOT NULL THEN '{{"Elements":[{{"AllocatedRatio":' || ratio || ',"UsageUnit":' || to_json(unit)
     || ',"UsageQuantity":' || quantity || '}}]}}' END AS "AllocatedMethodDetails"
-FROM allocated ORDER BY tenant, day, service, rule_name, method, invoice, sub_account, feature, environment"""
+FROM allocated ORDER BY tenant, service, day"""
 """The rows of `allocated_cost`; FOCUS says how one origin charge was shared in AllocatedMethodDetails."""
 
 
