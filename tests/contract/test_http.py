@@ -57,10 +57,10 @@ async def test_health_needs_no_token_and_tells_only_name_and_version(served: Ser
 
 @pytest.mark.requirement("resource-metadata")
 @pytest.mark.parametrize("path", [PRM, f"{PRM}/mcp"])
-async def test_metadata_names_the_issuer_as_tokens_spell_it_and_every_scope(served: Served, path: str):
+async def test_metadata_names_the_issuer_as_tokens_spell_it_and_the_scopes_of_a_tenants_user(served: Served, path: str):
     document = (await get(served, path)).json()
     assert document["authorization_servers"] == [served.sandbox.issuer.url]
-    assert document["scopes_supported"] == [*served.spec.scopes, "provider"]
+    assert document["scopes_supported"] == served.spec.scopes, "hosts ask for all of these; none is the provider's"
     assert document["bearer_methods_supported"] == ["header"]
     assert document["resource"] == "http://127.0.0.1:8000/mcp"
 
@@ -77,6 +77,34 @@ async def test_metadata_and_challenge_carry_the_public_url_where_one_is_set(open
 async def test_other_paths_are_not_there(served: Served):
     for path in ("/", "/mcp/x", "/sse", "/metrics"):
         assert (await get(served, path)).status_code == 404
+
+
+@pytest.mark.requirement("stateless")
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
+async def test_there_is_no_stream_to_listen_to_and_no_session_to_end(served: Served, method: str):
+    async with served.http(served.token()) as http:
+        response = await http.request(method, "/mcp", headers=ACCEPT)
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+
+
+@pytest.mark.requirement("resource-metadata")
+async def test_scopes_carry_the_prefix_that_the_issuer_writes_before_them(
+    server: StandingServer, small_company: Sandbox
+):
+    environment = environment_of(server, small_company, TENANTSCOPE_SCOPE_PREFIX="tenantscope/")
+    async with serve(server.spec, environment, small_company) as prefixed:
+        scopes = [f"tenantscope/{scope}" for scope in prefixed.spec.scopes]
+        assert (await get(prefixed, PRM)).json()["scopes_supported"] == scopes
+        refused = await prefixed.post(request_of("tools/list"))
+        assert f'scope="{" ".join(scopes)}"' in refused.headers["www-authenticate"]
+        listed = answer_of(await prefixed.post(request_of("tools/list"), prefixed.token(scopes=scopes)))["result"]
+        assert len(listed["tools"]) == len([t for t in prefixed.spec.tools if t.shown_to.value != "provider"])
+        elsewhere = [f"another/{scope}" for scope in prefixed.spec.scopes]
+        listed = answer_of(await prefixed.post(request_of("tools/list"), prefixed.token(scopes=elsewhere)))["result"]
+        assert not [
+            tool for tool in listed["tools"] if tool["name"] in {t.name for t in prefixed.spec.tools if t.scopes}
+        ]
 
 
 @pytest.mark.requirement("both-eras")
@@ -158,6 +186,14 @@ async def test_another_host_or_origin_is_refused(served: Served):
 async def test_a_configured_host_is_answered(open_to_discovery: Served):
     message = call_of(some_call(open_to_discovery.spec))
     response = await open_to_discovery.post(message, open_to_discovery.token(), origin="https://costs.example.com")
+    assert response.status_code == 200
+
+
+@pytest.mark.requirement("hosts-allowed")
+async def test_behind_a_proxy_that_checks_hosts_any_is_answered(server: StandingServer, small_company: Sandbox):
+    environment = environment_of(server, small_company, TENANTSCOPE_ALLOWED_HOSTS="*")
+    async with serve(server.spec, environment, small_company) as proxied:
+        response = await proxied.post(call_of(some_call(proxied.spec)), proxied.token(), origin=ELSEWHERE)
     assert response.status_code == 200
 
 

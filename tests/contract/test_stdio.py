@@ -1,10 +1,8 @@
 """Every server as the process that hosts start: on stdio, on a port, and with settings that are wrong."""
 
 import json
-import os
 import signal
 import subprocess
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,9 +65,11 @@ async def test_a_host_starts_it_lists_and_calls(
 
 
 @pytest.mark.requirement("settings-refused-in-a-sentence")
-def test_the_version_is_the_distributions(server: StandingServer):
-    told = run(server, "--version")
-    assert (told.returncode, told.stdout.strip()) == (0, f"{server.distribution} {server.spec.version}")
+def test_the_version_is_the_distributions(server: StandingServer, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        serving_run.run(server.spec, ["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip() == f"{server.distribution} {server.spec.version}"
 
 
 @pytest.mark.requirement("settings-refused-in-a-sentence")
@@ -150,7 +150,7 @@ def test_over_http_a_signal_ends_it_cleanly_after_the_calls_that_run(
     """STS is slow, the call is on its way, the signal comes: the call is answered and the process is gone."""
     token = small_company.issuer.token("acme", "growth", server.spec.scopes)
     with started(server, {**environment, "TMPDIR": str(tmp_path)}, "http", "--port", "0") as process:
-        url = _listening(process.pid)
+        url = _listening(process)
         headers = {"authorization": f"Bearer {token}", "accept": "application/json, text/event-stream"}
         mark = small_company.emulator.mark()
         with (
@@ -173,12 +173,11 @@ def _descendants(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
-def _listening(pid: int) -> str:
-    """The URL of the port that a process opened, as soon as it answers."""
-    ends = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < ends:
-        for connection in psutil.Process(pid).net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN:
-                return f"http://127.0.0.1:{connection.laddr.port}"
-        os.sched_yield()
-    raise TimeoutError("the server opened no port")
+def _listening(process: subprocess.Popen[str]) -> str:
+    """The URL that a process says it listens on."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        _, said, url = json.loads(line)["message"].partition("listening on ")
+        if said:
+            return url
+    raise AssertionError("the server ended before it listened")

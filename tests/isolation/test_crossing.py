@@ -1,8 +1,9 @@
 """Many tenants at once on one process: each answer is its own tenant's, each request is signed with its own session."""
 
 import anyio
+import httpx2
 import pytest
-from fixtures.serving import SERVERS, Served, answer_of, call_of, environment_of, serve
+from fixtures.serving import ACCEPT, SERVERS, Served, answer_of, call_of, environment_of, serve
 from fixtures.small_company import CROWD
 from tenantscope_core.credentials.names import role_session_name
 from tenantscope_sandbox import Sandbox
@@ -90,17 +91,17 @@ async def test_a_thousand_warm_requests_make_no_sts_call(fresh: Served):
         await ask(fresh, tenant, "whoami")
     mark = emulator.mark()
     slots = anyio.CapacityLimiter(SIDE_BY_SIDE)
-    tokens = {tenant: fresh.token(tenant) for tenant in tenants}
+    headers = {tenant: {**ACCEPT, "authorization": f"Bearer {fresh.token(tenant)}"} for tenant in tenants}
 
-    async def visit(tenant: str, tool: str) -> None:
+    async def visit(http: httpx2.AsyncClient, tenant: str, tool: str) -> None:
         async with slots:
-            result = answer_of(await fresh.post(call_of(tool), tokens[tenant]))["result"]
-            assert result["structuredContent"]["tenant_id"] == tenant
+            response = await http.post("/mcp", json=call_of(tool), headers=headers[tenant])
+            assert answer_of(response)["result"]["structuredContent"]["tenant_id"] == tenant
 
-    async with anyio.create_task_group() as group:
+    async with fresh.http() as http, anyio.create_task_group() as group:
         for number in range(WARM_REQUESTS):
             tool = "get_tenant" if number % 5 == 0 else "whoami"
-            group.start_soon(visit, tenants[number % len(tenants)], tool)
+            group.start_soon(visit, http, tenants[number % len(tenants)], tool)
     assert emulator.requests(mark, service="sts") == []
     assert len(emulator.requests(mark, service="dynamodb")) >= WARM_REQUESTS // 5
 
