@@ -41,6 +41,14 @@ rules:
     allocate: {method: driver, metric: usage.requests, fallback: [even]}
   - {name: credits, match: {charge_category: Credit}, allocate: {method: proxy}}
 """
+BY_PAYER = """
+format: 1
+rules:
+  - name: payers
+    match: {billing_account: ["20209880"]}
+    allocate: {method: direct, tenant: {column: billing_account}}
+  - {name: rest, match: {service: "*"}, allocate: {method: driver, metric: usage.requests, fallback: [even]}}
+"""
 
 
 @dataclass
@@ -54,7 +62,7 @@ class Company:
     said: list[str] = field(default_factory=list[str])
 
     async def roll_up(
-        self, rules: str = BY_TAG, *months: Month, url: str = str(SAMPLE), force: bool = False
+        self, rules: str = BY_PAYER, *months: Month, url: str = str(SAMPLE), force: bool = False
     ) -> Mapping[Month, Outcome]:
         work = Rollup(
             self.aws,
@@ -120,6 +128,7 @@ async def test_a_real_bill_is_allocated_to_the_last_digit(company: Company, rule
 
 
 async def test_each_tenant_gets_its_own_rows_and_they_are_the_fleets(company: Company, cloud: Cloud) -> None:
+    await company.use(SEPTEMBER, {"acme": 3, "globex": 4}, "u1")
     await company.roll_up()
     fleet = dict(
         await company.rows(
@@ -142,11 +151,11 @@ async def test_a_second_run_changes_nothing_and_says_so(company: Company) -> Non
     await company.roll_up()
     before, _ = await fetch_manifest(company.aws, company.bucket, "allocated_cost", None)
     company.said.clear()
-    assert set((await company.roll_up("# only a comment\n" + BY_TAG)).values()) == {Outcome.UNCHANGED}
+    assert set((await company.roll_up("# only a comment\n" + BY_PAYER)).values()) == {Outcome.UNCHANGED}
     after, _ = await fetch_manifest(company.aws, company.bucket, "allocated_cost", None)
     assert after == before
     assert [line for line in company.said if "skipped" in line] == company.said
-    assert (await company.roll_up(BY_TAG, SEPTEMBER, force=True)) == {SEPTEMBER: Outcome.COMMITTED}
+    assert (await company.roll_up(BY_PAYER, SEPTEMBER, force=True)) == {SEPTEMBER: Outcome.COMMITTED}
 
 
 async def test_late_usage_rolls_up_its_own_month_and_no_other(company: Company) -> None:
@@ -158,14 +167,14 @@ async def test_late_usage_rolls_up_its_own_month_and_no_other(company: Company) 
 
 
 async def test_a_tenant_that_new_rules_leave_out_keeps_no_old_rows(company: Company) -> None:
-    await company.roll_up(BY_TAG, SEPTEMBER)
-    await company.roll_up(BY_ACCOUNT, SEPTEMBER)
-    manifest, _ = await fetch_manifest(company.aws, company.bucket, "allocated_cost", "ZoomMapMax")
+    await company.roll_up(BY_PAYER, SEPTEMBER)
+    await company.roll_up(BY_PAYER.replace("20209880", "1234567890123"), SEPTEMBER)
+    manifest, _ = await fetch_manifest(company.aws, company.bucket, "allocated_cost", "20209880")
     assert manifest.months["2024-09"].objects == ()
 
 
 async def test_a_month_without_a_bill_is_said(company: Company) -> None:
-    assert await company.roll_up(BY_TAG, Month(2020, 1)) == {Month(2020, 1): Outcome.NOTHING}
+    assert await company.roll_up(BY_PAYER, Month(2020, 1)) == {Month(2020, 1): Outcome.NOTHING}
     assert company.said == ["2020-01: the bill has nothing"]
 
 
@@ -203,7 +212,7 @@ async def test_a_damaged_object_fails_its_month_alone_and_names_itself(
         "BILLING_PERIOD=2026-09/a.parquet": good[:-30],
         "BILLING_PERIOD=2026-10/a.parquet": parquet_bill("NULL"),
     }
-    outcomes = await company.roll_up(url=exported(company, cloud, objects))
+    outcomes = await company.roll_up(BY_TAG, url=exported(company, cloud, objects))
     assert outcomes == {
         Month(2026, 8): Outcome.COMMITTED,
         Month(2026, 9): Outcome.FAILED,
@@ -219,8 +228,8 @@ async def test_a_restated_export_is_rolled_up_again(
 ) -> None:
     august = Month(2026, 8)
     url = exported(company, cloud, {"BILLING_PERIOD=2026-08/a.parquet": parquet_bill("1.25")})
-    await company.roll_up(url=url)
-    assert await company.roll_up(url=url) == {august: Outcome.UNCHANGED}
+    await company.roll_up(BY_TAG, url=url)
+    assert await company.roll_up(BY_TAG, url=url) == {august: Outcome.UNCHANGED}
     exported(company, cloud, {"BILLING_PERIOD=2026-08/a.parquet": parquet_bill("-2")})
-    assert await company.roll_up(url=url) == {august: Outcome.COMMITTED}
+    assert await company.roll_up(BY_TAG, url=url) == {august: Outcome.COMMITTED}
     assert await company.rows(august, 'SELECT "BilledCost" FROM rows') == [(Decimal(-2),)]
