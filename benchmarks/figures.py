@@ -1,0 +1,42 @@
+"""A figure with its goal, and the table of them."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+_started = time.monotonic()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured thing; `met` is None where there is no goal."""
+
+    what: str
+    measured: str
+    beside: str = ""
+    goal: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Something to measure, which says how far it has come and returns its figures."""
+
+    name: str
+    about: str
+    run: Callable[[], Iterable[Figure]]
+
+
+def say(line: str) -> None:
+    """Tell how far it has come."""
+    print(f"[{time.monotonic() - _started:5.0f} s] {line}", file=sys.stderr, flush=True)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """The figures in columns."""
+    rows = [("what", "measured", "beside", "goal", "")]
+    rows += [(f.what, f.measured, f.beside, f.goal, {True: "ok", False: "miss", None: ""}[f.met]) for f in figures]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths).rstrip(), *lines[1:]])
