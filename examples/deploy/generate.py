@@ -12,6 +12,7 @@ import yaml
 HERE = Path(__file__).parent
 SERVERS = HERE.parents[1] / "servers"
 TEMPLATE = HERE / "tenantscope.yaml"
+FLEET_ONLY = {"allocation_report"}
 HEADER = "# Made by examples/deploy/generate.py from base.yaml, datasets.yaml, servers/*/policy*.json. Do not edit.\n"
 FOR_WHOM = {"Tenant": "one tenant, named by the session tag TenantId", "Provider": "the provider's own staff"}
 
@@ -24,7 +25,8 @@ def template() -> str:
     tables: dict[str, dict[str, str]] = yaml.safe_load((HERE / "datasets.yaml").read_text())
     resources, outputs = document["Resources"], document["Outputs"]
     for name, columns in tables.items():
-        resources[f"{_pascal(name)}Table"] = _tenant_table(name, columns)
+        if name not in FLEET_ONLY:
+            resources[f"{_pascal(name)}Table"] = _tenant_table(name, columns)
         resources[f"Fleet{_pascal(name)}Table"] = _fleet_table(name, columns)
     roles: list[str] = []
     for folder in sorted(path.parent for path in SERVERS.glob("*/policy.json")):

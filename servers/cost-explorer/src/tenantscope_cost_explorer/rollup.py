@@ -101,6 +101,14 @@ class Rollup:
                 outcomes[month] = Outcome.FAILED
         return outcomes
 
+    async def sweep(self) -> int:
+        """Delete what runs before the last one of each month left behind, a day after it was written; how many objects.
+
+        Raises:
+            ToolFailure: S3 refused or does not answer.
+        """
+        return sum([await self._writer.sweep(dataset.name) for dataset in (ALLOCATED_COST, ALLOCATION_REPORT)])
+
     async def _by_month(self) -> dict[Month, list[BillObject]]:
         objects = await self._bill.objects()
         found: dict[Month, list[BillObject]] = {}

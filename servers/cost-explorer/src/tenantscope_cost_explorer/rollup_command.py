@@ -39,6 +39,8 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, words: Sequence
             limits=Limits(settings.rollup_memory, settings.rollup_threads),
         )
         outcomes = await work.run(request)
+        if arguments.sweep:
+            print(f"swept {await work.sweep():,} objects of earlier runs")  # noqa: T201
     counts = {outcome: sum(one is outcome for one in outcomes.values()) for outcome in Outcome}
     print("rollup: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))  # noqa: T201
     return 1 if counts[Outcome.FAILED] else 0
@@ -69,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--month", type=Month.parse, nargs="+", metavar="YYYY-MM", help="only these billing months")
     parser.add_argument("--all", action="store_true", help="every month of the bill (the default)")
     parser.add_argument("--force", action="store_true", help="also what has not changed")
+    parser.add_argument(
+        "--sweep", action="store_true", help="then delete what earlier runs left behind, once it is a day old"
+    )
     parser.add_argument("--billing-url", metavar="URL", help="the FOCUS export: s3://…, a file or a folder")
     parser.add_argument("--rules", type=Path, metavar="FILE", help="the allocation rules")
     return parser
