@@ -79,6 +79,9 @@ async def test_a_header_that_names_another_tenant_is_refused(served: Served, hea
         assert response.status_code == 403
         assert response.json()["reason"] == "tenant_header_differs"
         assert "token" in response.json()["error_description"]
+    async with served.http(token) as http:
+        twice = await http.post("/mcp", json=message, headers=[(header, "acme"), (header, "globex")])
+    assert twice.status_code == 403
 
 
 @pytest.mark.requirement("tenant-header-refused")

@@ -81,7 +81,7 @@ class BearerGate:
     async def _identify(self, request: Request, asked: _Asked) -> Identity:
         identity = await self._door.verifier.identify(_bearer(request))
         for name in _TENANT_HEADERS:
-            if request.headers.get(name, identity.caller.tenant) != identity.caller.tenant:
+            if set(request.headers.getlist(name)) - {identity.caller.tenant}:
                 raise CallerRefused(
                     Reason.TENANT_HEADER,
                     f"The header {name} names another tenant than the token. The tenant comes from the token alone.",
