@@ -108,7 +108,7 @@ async def all_served(small_company: Sandbox) -> AsyncGenerator[dict[str, Served]
 
 @pytest.mark.requirement("fuzzed")
 @settings(
-    max_examples=20 * sum(len(server.spec.tools) for server in SERVERS),
+    max_examples=40 * sum(len(server.spec.tools) for server in SERVERS),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
