@@ -55,7 +55,7 @@ async def test_a_token_whose_tag_and_claim_disagree_opens_nobodys_data(
     by_web_identity: Served, tenant: str, tags: dict[str, list[str]] | None
 ):
     """The claim names one tenant, the tag another or none: neither tenant's data is read."""
-    claims = {TAGS: None if tags is None else {"principal_tags": tags, "transitive_tag_keys": []}}
+    claims: dict[str, object] = {TAGS: None if tags is None else {"principal_tags": tags, "transitive_tag_keys": []}}
     token = by_web_identity.token(tenant, claims=claims)
     emulator = by_web_identity.sandbox.emulator
     mark = emulator.mark()
