@@ -128,7 +128,9 @@ def _serve_http(assembly: Assembly) -> int:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2_048)
+    listening = socket.create_server((host, port), family=family, backlog=2_048)
+    # asyncio sends without delay only where the socket says that it is TCP; else each answer waits 40 ms for an ACK.
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listening.detach())
 
 
 def _ignored(signal_number: int, frame: object) -> None:
