@@ -11,7 +11,7 @@ from fixtures.serving import ACCEPT, answer_of, call_of
 from benchmarks.figures import Figure, say
 from benchmarks.parts import TENANTS, floor_http, our_http, sandbox
 
-ROUNDS, CALLS = 5, 400
+ROUNDS, CALLS = 5, 300
 MOST_TIMES_DEARER = 1.3
 BODY = json.dumps(call_of("whoami")).encode()
 
