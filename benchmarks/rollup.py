@@ -18,8 +18,10 @@ from tenantscope_sandbox.company.generate import OBJECTS, generate
 from benchmarks import ROOT
 from benchmarks.figures import Figure, say
 
-RUNS = 3
+RUNS, GROWN = 3, 200
 MOST_TIMES_SLOWER = 1.5
+Bills = Mapping[Month, Sequence[Path]]
+Usage = Mapping[Month, Mapping[str, list[Path]]]
 LIMITS = Limits()
 SCAN = """
 SELECT ServiceName, SubAccountId, CAST(Tags AS VARCHAR) AS tags, sum(CAST(EffectiveCost AS DECIMAL(38, 12))),
@@ -40,6 +42,14 @@ def measure() -> Iterator[Figure]:
         month: {one.name: sorted(company.glob(f"fleet/{one.name}/month={month}/*/*.parquet")) for one in MEASURED}
         for month in bills
     }
+    yield _figure(f"{len(bills)} months", bills, usage)
+    with tempfile.TemporaryDirectory(prefix="bench-bill-") as folder:
+        month, files = max(bills.items())
+        grown = {month: [_grown(files, Path(folder) / "bill.parquet")]}
+        yield _figure(f"a month {GROWN} times as large", grown, usage)
+
+
+def _figure(what: str, bills: Bills, usage: Usage) -> Figure:
     allocations, scans, rows = list[float](), list[float](), 0
     for run in range(RUNS):
         started = time.perf_counter()
@@ -49,17 +59,25 @@ def measure() -> Iterator[Figure]:
         for files in bills.values():
             _scanned(files)
         scans.append(time.perf_counter() - started)
-        say(f"rollup: {run + 1} of {RUNS}")
+        say(f"rollup: {what}, {run + 1} of {RUNS}")
     ours, scan = median(allocations), median(scans)
-    yield Figure(
-        f"allocation of {rows:,} charges, {len(bills)} months",
+    return Figure(
+        f"allocation of {rows:,} charges, {what}",
         f"{rows / ours:,.0f} rows/s, {ours / scan:.1f} x",
         f"scan {rows / scan:,.0f} rows/s",
-        f"<= {MOST_TIMES_SLOWER} x (of 50 M rows)",
+        f"<= {MOST_TIMES_SLOWER} x of 50 M rows",
     )
 
 
-async def _allocated(bills: Mapping[Month, Sequence[Path]], usage: Mapping[Month, Mapping[str, list[Path]]]) -> int:
+def _grown(files: Sequence[Path], place: Path) -> Path:
+    """A bill with each charge many times over."""
+    with duckdb.connect() as connection:
+        bill = f"read_parquet({[str(path) for path in files]})"
+        connection.execute(f"COPY (SELECT bill.* FROM {bill} bill, range({GROWN})) TO '{place}' (FORMAT parquet)")
+    return place
+
+
+async def _allocated(bills: Bills, usage: Usage) -> int:
     rules, rows = load_rules(ROOT / "examples/sandbox/allocation.yaml"), 0
     with tempfile.TemporaryDirectory(prefix="bench-rollup-") as folder:
         workbench = Workbench(Path(folder), LIMITS)
