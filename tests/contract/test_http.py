@@ -1,6 +1,7 @@
 """The HTTP side of every server: health, metadata, hosts, both protocol eras, open discovery."""
 
 import gzip
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -18,9 +19,12 @@ from fixtures.serving import (
     call_of,
     content_of,
     environment_of,
+    error_fields,
     request_of,
     serve,
 )
+from mcp.shared.exceptions import MCPError
+from tenantscope_core.serving.body import MAX_ANONYMOUS_BODY_BYTES, MAX_BODY_BYTES
 from tenantscope_sandbox import Sandbox
 
 PRM = "/.well-known/oauth-protected-resource"
@@ -232,7 +236,10 @@ async def test_nothing_is_open_unless_it_was_opened(served: Served, method: str)
 @pytest.mark.requirement("open-discovery")
 async def test_a_list_of_messages_is_no_way_around_the_gate(open_to_discovery: Served):
     messages: Any = [request_of("tools/list"), call_of(some_call(open_to_discovery.spec))]
-    assert (await open_to_discovery.post(messages)).status_code == 401
+    assert (await open_to_discovery.post(messages)).status_code == 400
+    refused = await open_to_discovery.post(messages, open_to_discovery.token())
+    assert refused.status_code == 400
+    assert "pydantic" not in refused.text
 
 
 @pytest.mark.requirement("open-discovery")
@@ -250,7 +257,7 @@ async def test_a_body_that_reads_as_two_requests_is_not_called_without_a_token(o
     async with open_to_discovery.http() as http:
         packed = gzip.compress(body.encode())
         response = await http.post("/mcp", content=packed, headers={**ACCEPT, "content-encoding": "gzip"})
-    assert response.status_code == 401
+    assert response.status_code == 400
 
 
 @pytest.mark.requirement("shown-by-scope")
@@ -269,8 +276,46 @@ async def test_a_list_shows_what_the_callers_scopes_allow(served: Served):
 
 @pytest.mark.requirement("bounded-body")
 async def test_a_body_larger_than_any_call_is_refused(served: Served):
-    huge = call_of(some_call(served.spec), {"text": "x" * (4 * 1024 * 1024)})
+    huge = call_of(some_call(served.spec), {"text": "x" * MAX_BODY_BYTES})
     assert (await served.post(huge, served.token())).status_code == 413
+
+
+@pytest.mark.requirement("bounded-body")
+async def test_without_a_token_a_body_is_not_even_read(served: Served):
+    taken: list[int] = []
+
+    async def endless() -> AsyncGenerator[bytes]:
+        for number in range(1_000):
+            taken.append(number)
+            yield b"[" * 4_096
+
+    async with served.http() as http:
+        assert (await http.post("/mcp", content=endless(), headers=ACCEPT)).status_code == 401
+    assert len(taken) < 100
+
+
+@pytest.mark.requirement("bounded-body")
+async def test_where_lists_are_open_an_anonymous_body_may_be_small_only(open_to_discovery: Served):
+    large = request_of("tools/list", {"text": "x" * MAX_ANONYMOUS_BODY_BYTES})
+    assert (await open_to_discovery.post(large)).status_code == 413
+
+
+@pytest.mark.requirement("rate-limited")
+async def test_calls_with_wrong_arguments_and_lists_count_against_the_rate(
+    server: StandingServer, small_company: Sandbox
+):
+    limits = json.dumps({"default": {"per_minute": 1, "burst": 3, "concurrent": 3}})
+    environment = environment_of(server, small_company, TENANTSCOPE_LIMITS=limits, TENANTSCOPE_VALKEY_URL="")
+    async with serve(server.spec, environment, small_company) as served, served.client(served.token()) as client:
+        codes: list[str] = []
+        for _ in range(4):
+            result = await client.call_tool(some_call(server.spec), {"nonsense": 1})
+            codes.append(error_fields(result)["code"])
+        assert codes[0] == "invalid_argument"
+        assert codes[-1] == "rate_limited"
+        with pytest.raises(MCPError) as refused:
+            await client.list_tools()
+        assert "rate_limited" in str(refused.value)
 
 
 @pytest.mark.requirement("rate-limited")

@@ -12,6 +12,8 @@ from tenantscope_core.results.errors import TenantSuspended, Unavailable
 class Registry:
     """The registry as DynamoDB answers for it, which can be made unreachable; counts how often it is asked."""
 
+    tenant = None
+
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 1, tzinfo=UTC)
         self.items: dict[str, dict[str, Any]] = {"acme": {"tenantStatus": {"S": "Active"}}}

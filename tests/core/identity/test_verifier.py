@@ -1,8 +1,9 @@
 """Tokens, verified against a real issuer's key endpoint; nothing but the network is left out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -29,6 +30,7 @@ class Door:
     def __init__(self, state: State) -> None:
         self.now = datetime.now(UTC)
         self.down = False
+        self.keys_answer: Callable[[], Any] | None = None
         self.issuer = Issuer(state, ISSUER_URL)
         self.issuer.keys.ensure()
         self._app = httpx2.ASGITransport(application(state, ISSUER_URL))
@@ -38,6 +40,8 @@ class Door:
     async def _answer(self, request: httpx2.Request) -> httpx2.Response:
         if self.down:
             raise httpx2.ConnectError("down", request=request)
+        if self.keys_answer is not None and request.url.path == "/jwks.json":
+            return httpx2.Response(200, json=self.keys_answer())
         return await self._app.handle_async_request(request)
 
     def verifier(self, rules: TokenRules | None = None, claims: ClaimMap | None = None) -> Verifier:
@@ -175,6 +179,58 @@ async def test_an_issuer_that_never_answered_is_unavailable_and_not_unauthentica
     door.down = True
     with pytest.raises(Unavailable):
         await door.verifier().identify(door.issuer.token("acme"))
+
+
+def _with_junk(good: dict[str, Any]) -> dict[str, Any]:
+    return {"keys": [None, 7, "key", {"kty": "RSA"}, {**good["keys"][0], "alg": ["RS256"]}, *good["keys"]]}
+
+
+async def test_junk_among_the_keys_leaves_the_good_ones_good(door: Door):
+    door.keys_answer = lambda: _with_junk(door.issuer.keys.jwks())
+    assert (await door.verifier().identify(door.issuer.token("acme"))).caller.tenant == "acme"
+
+
+@pytest.mark.parametrize(
+    "nonsense", [{}, {"keys": []}, {"keys": 5}, {"keys": [None]}, {"error": "overloaded"}, [], "x"]
+)
+async def test_a_key_endpoint_that_answers_nonsense_counts_as_unreachable(door: Door, nonsense: Any):
+    verifier = door.verifier()
+    token = door.issuer.token("acme")
+    await verifier.identify(token)
+    door.keys_answer = lambda: nonsense
+    for minutes in (11, 30, 600):
+        door.now += timedelta(minutes=minutes)
+        await verifier.identify(door.issuer.token("acme", issued_at=door.now.timestamp()))
+    with pytest.raises(Unavailable):
+        await verifier.identify(door.issuer.token("acme", key=SigningKey.generate("RS256")))
+
+
+async def test_a_document_that_never_ends_is_given_up(door: Door):
+    door.keys_answer = lambda: {"keys": [], "filler": "x" * 2_000_000}
+    with pytest.raises(Unavailable):
+        await door.verifier().identify(door.issuer.token("acme"))
+
+
+async def test_a_token_may_begin_a_little_ahead_of_our_clock_and_ends_when_it_ends(door: Door):
+    verifier = door.verifier()
+    token = door.issuer.token("acme", issued_at=int(door.now.timestamp()) + 5, lifetime_seconds=60)
+    await verifier.identify(token)
+    door.now += timedelta(seconds=66)
+    with pytest.raises(TokenRefused) as refused:
+        await verifier.identify(token)
+    assert refused.value.reason is Reason.EXPIRED
+
+
+@pytest.mark.parametrize("scope", ["costs:read\x0bprovider", "costs:read\u00a0provider", "costs:read\tprovider"])
+async def test_only_a_space_separates_scopes(door: Door, scope: str):
+    with pytest.raises(CallerRefused):
+        await door.verifier().identify(door.issuer.token(claims={"scope": scope}))
+
+
+async def test_a_group_is_its_whole_name(door: Door):
+    token = door.issuer.token(scopes=[], claims={"cognito:groups": "external service provider"})
+    with pytest.raises(CallerRefused):
+        await door.verifier(claims=ClaimMap(provider_group="provider")).identify(token)
 
 
 async def test_a_discovery_document_of_another_issuer_is_not_believed(tmp_path: Path):

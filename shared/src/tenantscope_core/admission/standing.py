@@ -5,12 +5,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import NotPermitted, TenantSuspended, Unavailable
+from tenantscope_core.stores.aws import AwsCaller
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +22,6 @@ KNOWN_WAITS_SECONDS = 2.0  # a registry that is slower than this is as good as d
 NEW_WAITS_SECONDS = 8.0
 MAX_REMEMBERED = 50_000
 ACTIVE_STATUSES = frozenset({"active", "trial"})
-
-
-class AwsCaller(Protocol):
-    """The part of a tenant's AWS session that is needed here."""
-
-    async def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
-        """Call an operation of an AWS service."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

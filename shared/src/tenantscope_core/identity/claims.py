@@ -9,6 +9,7 @@ from tenantscope_core.identity.caller import Audience, Caller, is_tenant_id
 from tenantscope_core.identity.refusal import CallerRefused, Reason
 
 _MAX_ACTORS = 5
+_MAX_SUBJECT_CHARS = 255  # what OpenID Connect allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,11 @@ class ClaimMap:
         Raises:
             CallerRefused: No tenant, one that is no tenant id, or both a tenant and the provider's scope.
         """
-        scopes = frozenset(word.removeprefix(self.scope_prefix) for word in _words(claims.get(self.scope)))
+        scopes = frozenset(
+            word.removeprefix(self.scope_prefix) for word in _listed(claims.get(self.scope), separator=" ")
+        )
         is_provider = self.provider_scope in scopes or (
-            self.provider_group is not None and self.provider_group in _words(claims.get(self.groups))
+            self.provider_group is not None and self.provider_group in _listed(claims.get(self.groups), separator=None)
         )
         tenant = claims.get(self.tenant)
         if is_provider and tenant is not None:
@@ -43,7 +46,7 @@ class ClaimMap:
             self._require_tenant(tenant)
         tier = claims.get(self.tier)
         return Caller(
-            subject=str(claims["sub"]),
+            subject=_subject(claims["sub"]),
             audience=Audience.PROVIDER if is_provider else Audience.TENANT,
             tenant=None if is_provider else cast(str, tenant),
             tier=tier if isinstance(tier, str) and is_tenant_id(tier) and not is_provider else None,
@@ -67,10 +70,19 @@ class ClaimMap:
             )
 
 
-def _words(value: object) -> list[str]:
-    """Scopes or groups, written as one string with spaces or as a list of strings."""
+def _subject(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_SUBJECT_CHARS:
+        raise CallerRefused(
+            Reason.CLAIM,
+            f"The token's `sub` must be a text of 1 to {_MAX_SUBJECT_CHARS} characters: it names who acts.",
+        )
+    return value
+
+
+def _listed(value: object, *, separator: str | None) -> list[str]:
+    """Scopes or groups: a list of strings, or one string, which holds several only where there is a separator."""
     if isinstance(value, str):
-        return value.split()
+        return [word for word in (value.split(separator) if separator else [value]) if word]
     if isinstance(value, list):
         return [word for word in cast(list[object], value) if isinstance(word, str)]
     return []

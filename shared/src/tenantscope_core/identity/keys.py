@@ -1,10 +1,11 @@
 """The issuer's public keys: fetched by JWKS, cached, refreshed on rotation, kept while the issuer is unreachable."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx2
@@ -99,42 +100,61 @@ class KeySet:
             try:
                 # Shielded: the caller who asks may leave, and what it asks is for everybody.
                 with anyio.fail_after(timeout_seconds, shield=True):
-                    document = await self._fetch()
+                    listed = _usable(await self._fetch())
             except (httpx2.HTTPError, TimeoutError, ValueError) as error:
                 self._reachable = False
                 self._tried = self._clock()  # from where the wait ended, or those in line would wait in turn
                 log.warning("issuer=%s keys not fetched: %s", self._issuer, type(error).__name__)
                 return
             self._reachable = True
+            self._remember(listed)
             self._fetched = self._tried
-            self._remember(document)
 
-    def _remember(self, document: Mapping[str, Any]) -> None:
+    def _remember(self, listed: Mapping[str, jwt.PyJWK]) -> None:
         now = self._clock()
-        for entry in document.get("keys", []):
-            try:
-                key = jwt.PyJWK(entry)
-            except jwt.PyJWTError:
-                continue  # a kind of key that we do not know; others in the set are none the worse
-            if entry.get("use", "sig") == "sig" and key.key_type in ("RSA", "EC", "OKP"):
-                self._keys[str(entry.get("kid", ""))] = _Listed(key, now)
-        self._keys = {n: listed for n, listed in self._keys.items() if now - listed.last_listed <= KEEP_REMOVED_FOR}
+        self._keys.update({name: _Listed(key, now) for name, key in listed.items()})
+        self._keys = {n: one for n, one in self._keys.items() if now - one.last_listed <= KEEP_REMOVED_FOR}
 
-    async def _fetch(self) -> Mapping[str, Any]:
+    async def _fetch(self) -> dict[str, Any]:
         self.fetches += 1
         if self._jwks_url is None:
             configuration = await self._get(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
-            if configuration.get("issuer") != self._issuer:
-                raise ValueError("the discovery document is another issuer's")
-            self._jwks_url = str(configuration["jwks_uri"])
+            url = configuration.get("jwks_uri")
+            if configuration.get("issuer") != self._issuer or not isinstance(url, str):
+                raise ValueError("the discovery document is another issuer's, or names no keys")
+            self._jwks_url = url
         return await self._get(self._jwks_url)
 
     async def _get(self, url: str) -> dict[str, Any]:
-        response = await self._http.get(url, headers={"accept": "application/json"})
-        response.raise_for_status()
-        if len(response.content) > _MAX_DOCUMENT_BYTES:
-            raise ValueError("the document is too large")
-        document = response.json()
+        content = bytearray()
+        async with self._http.stream("GET", url, headers={"accept": "application/json"}) as response:
+            response.raise_for_status()
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > _MAX_DOCUMENT_BYTES:
+                    raise ValueError("the document is too large")
+        document: object = json.loads(content)
         if not isinstance(document, dict):
             raise ValueError("the document is no JSON object")
-        return document  # pyright: ignore[reportUnknownVariableType]
+        return cast(dict[str, Any], document)
+
+
+def _usable(document: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
+    """The signing keys of a key set by id.
+
+    Raises:
+        ValueError: There is none: then it is no key set, whatever its status, and what is known stays known.
+    """
+    entries = document.get("keys")
+    found: dict[str, jwt.PyJWK] = {}
+    for entry in cast(list[object], entries) if isinstance(entries, list) else []:
+        try:
+            key = jwt.PyJWK(cast(dict[str, Any], entry))
+            fields = cast(dict[str, Any], entry)
+            if fields.get("use", "sig") == "sig" and key.key_type in ("RSA", "EC", "OKP"):
+                found[str(fields.get("kid", ""))] = key
+        except Exception as error:  # one entry of any other kind or shape leaves the rest none the worse
+            log.debug("issuer's key ignored: %s", type(error).__name__)
+    if not found:
+        raise ValueError("the document holds no key")
+    return found

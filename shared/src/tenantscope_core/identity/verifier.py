@@ -14,6 +14,8 @@ from tenantscope_core.identity.refusal import Reason, TokenRefused
 
 ASYMMETRIC_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
 LEEWAY_SECONDS = 10
+"""How far ahead of ours the clock may be that says when a token begins; its end is its end."""
+_END_OF_TIME = 253_402_300_800  # the year 10000
 _MAX_TOKEN_CHARS = 20_000  # what STS takes for a web identity
 
 
@@ -70,13 +72,13 @@ class Verifier:
         except jwt.InvalidTokenError:
             raise TokenRefused(Reason.MALFORMED, "The token is not a JWT.") from None
         algorithm, key_id = header.get("alg"), header.get("kid")
-        if algorithm not in self._rules.algorithms:
+        if not isinstance(algorithm, str) or algorithm not in self._rules.algorithms:
             raise TokenRefused(
                 Reason.ALGORITHM,
                 f"The token is signed with an algorithm that this server does not accept; "
                 f"it accepts {', '.join(sorted(self._rules.algorithms))}.",
             )
-        key = await self._keys.find(key_id)
+        key = await self._keys.find(key_id if isinstance(key_id, str) else None)
         if key is None:
             raise TokenRefused(
                 Reason.UNKNOWN_KEY, "The token is signed with a key that the issuer does not list; get a new token."
@@ -108,13 +110,12 @@ class Verifier:
 
     def _check_times(self, claims: dict[str, Any]) -> None:
         now = self._clock().timestamp()
-        try:
-            expires, begins = float(claims["exp"]), float(claims.get("nbf", 0))
-        except (TypeError, ValueError):
-            raise TokenRefused(Reason.MALFORMED, "The token's times are not numbers.") from None
-        if not expires > now - LEEWAY_SECONDS:
+        expires, begins = claims["exp"], claims.get("nbf", 0)
+        if not (_is_time(expires) and _is_time(begins)):
+            raise TokenRefused(Reason.MALFORMED, "The token's times are not numbers of seconds.")
+        if expires <= now:
             raise TokenRefused(Reason.EXPIRED, "The token has expired; get a new one.")
-        if not begins <= now + LEEWAY_SECONDS:
+        if begins > now + LEEWAY_SECONDS:
             raise TokenRefused(Reason.NOT_YET_VALID, "The token is not valid yet; check the clocks.")
 
     def _check_audience(self, claims: dict[str, Any]) -> None:
@@ -122,7 +123,8 @@ class Verifier:
             raise TokenRefused(Reason.TOKEN_USE, "This is an ID token; call with an access token.")
         audience = claims.get("aud")
         if audience is None:
-            if claims.get("token_use") == "access" and claims.get("client_id") in self._rules.client_ids:
+            client = claims.get("client_id")
+            if claims.get("token_use") == "access" and isinstance(client, str) and client in self._rules.client_ids:
                 return
             raise TokenRefused(
                 Reason.AUDIENCE,
@@ -131,3 +133,8 @@ class Verifier:
         named = cast(list[object], audience) if isinstance(audience, list) else [audience]
         if not any(name in self._rules.audiences for name in named if isinstance(name, str)):
             raise TokenRefused(Reason.AUDIENCE, "The token is meant for another audience than this server.")
+
+
+def _is_time(value: object) -> bool:
+    """Whether a claim is a NumericDate (RFC 7519) that a calendar has; neither text nor true nor infinity is one."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _END_OF_TIME

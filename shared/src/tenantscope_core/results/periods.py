@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from tenantscope_core.results.errors import InvalidArgument
 
 LATEST = "latest"
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_DAYS = 3_660
 
 FORMS = "'2026-09', '2026-07..2026-09', '2026-09-01..2026-09-15' or 'latest'"
@@ -106,9 +107,9 @@ def parse_period(text: str, *, latest: Month | None, parameter: str = "period") 
         if _MONTH.fullmatch(first):
             period = Period.of_months(Month.parse(first), Month.parse(last if separator else first))
         elif separator:
-            period = Period(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
+            period = Period(_day(first), _day(last) + timedelta(days=1))
         else:
-            day = date.fromisoformat(first)
+            day = _day(first)
             period = Period(day, day + timedelta(days=1))
     except (ValueError, OverflowError):
         raise InvalidArgument(f"{parameter} must be {FORMS}.", parameter=parameter) from None
@@ -117,3 +118,14 @@ def parse_period(text: str, *, latest: Month | None, parameter: str = "period") 
     if period.days > _LONGEST_DAYS:
         raise InvalidArgument(f"{parameter} is longer than ten years; ask for less.", parameter=parameter)
     return period
+
+
+def _day(text: str) -> date:
+    """A day as `YYYY-MM-DD`; the other forms of ISO 8601 are not what people write here.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    if _DAY.fullmatch(text) is None:
+        raise ValueError("not a day")
+    return date.fromisoformat(text)

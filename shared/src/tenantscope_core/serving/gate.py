@@ -1,24 +1,30 @@
 """The HTTP door: a bearer token for everything but open discovery, and refusals that say why and what is needed."""
 
-import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenantscope_core.identity.refusal import CallerRefused, Reason, TokenRefused
 from tenantscope_core.identity.verifier import Identity, Verifier
 from tenantscope_core.results.errors import InsufficientScope, NotPermitted, ToolFailure, Unavailable
+from tenantscope_core.serving.body import (
+    MAX_ANONYMOUS_BODY_BYTES,
+    MAX_BODY_BYTES,
+    Asked,
+    BadBody,
+    read_message,
+    replayed,
+)
 from tenantscope_core.serving.protocol import IDENTITY
 from tenantscope_core.tool.declaration import Tool
 
 log = logging.getLogger(__name__)
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
 OPEN_METHODS = frozenset(
     {
         "initialize", "notifications/initialized", "server/discover", "ping",
@@ -41,15 +47,6 @@ class Door:
     open_discovery: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a request's body asks for; empty where it cannot be told, which then needs a token like any other."""
-
-    method: str = ""
-    tool: str = ""
-    body: bytes = field(default=b"", repr=False)
-
-
 class BearerGate:
     """ASGI middleware that lets a request through with a verified identity in its scope, or answers it itself."""
 
@@ -60,25 +57,37 @@ class BearerGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request = Request(scope, receive)
+        scope = {key: value for key, value in scope.items() if key != IDENTITY}
         try:
-            asked = await _read(request)
+            asked = await self._admit(request, scope)
         except ClientDisconnect:
             return None
-        if asked is None:
-            response = JSONResponse({"error": "request_too_large"}, status_code=413)
-            return await response(scope, receive, send)
-        scope = {key: value for key, value in scope.items() if key != IDENTITY}
-        if not (self._door.open_discovery and asked.method in OPEN_METHODS):
-            try:
-                scope[IDENTITY] = await self._identify(request, asked)
-            except ToolFailure as failure:
-                log.warning(
-                    "refused method=%r: %s", asked.method[:60], failure.sentence, extra={"event": _event(failure)}
-                )
-                return await self._refusal(failure)(scope, receive, send)
-        return await self._app(scope, _replay(asked.body, receive), send)
+        except BadBody as bad:
+            return await _unread(bad)(scope, receive, send)
+        except ToolFailure as failure:
+            log.warning("refused: %s", failure.sentence, extra={"event": _event(failure)})
+            return await self._refusal(failure)(scope, receive, send)
+        return await self._app(scope, replayed(asked.body, receive), send)
 
-    async def _identify(self, request: Request, asked: _Asked) -> Identity:
+    async def _admit(self, request: Request, scope: Scope) -> Asked:
+        """What is asked, the caller's identity left in the scope. The token is looked at before the body is read."""
+        door = self._door
+        try:
+            identity = scope[IDENTITY] = await self._identify(request)
+        except ToolFailure as failure:
+            if not door.open_discovery:
+                raise
+            asked = await read_message(request, max_bytes=MAX_ANONYMOUS_BODY_BYTES)
+            if asked.method not in OPEN_METHODS:
+                raise failure from None
+            return asked
+        asked = await read_message(request, max_bytes=MAX_BODY_BYTES)
+        tool = door.tools.get(asked.tool)
+        if tool is not None:
+            tool.authorise(identity.caller, provider_scope=door.provider_scope)
+        return asked
+
+    async def _identify(self, request: Request) -> Identity:
         identity = await self._door.verifier.identify(_bearer(request))
         for name in _TENANT_HEADERS:
             if set(request.headers.getlist(name)) - {identity.caller.tenant}:
@@ -86,9 +95,6 @@ class BearerGate:
                     Reason.TENANT_HEADER,
                     f"The header {name} names another tenant than the token. The tenant comes from the token alone.",
                 )
-        tool = self._door.tools.get(asked.tool)
-        if tool is not None:
-            tool.authorise(identity.caller, provider_scope=self._door.provider_scope)
         return identity
 
     def _refusal(self, failure: ToolFailure) -> JSONResponse:
@@ -141,37 +147,6 @@ def _bearer(request: Request) -> str | None:
     return token.strip()
 
 
-async def _read(request: Request) -> _Asked | None:
-    """What is asked, with the body that asks it; None when the body is larger than any call."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            return None
-        chunks.append(chunk)
-    body = b"".join(chunks)
-    try:
-        message = json.loads(body) if body else None
-    except (ValueError, RecursionError):
-        message = None
-    if not isinstance(message, dict):
-        return _Asked(body=body)
-    fields = cast(dict[str, object], message)
-    method, params = fields.get("method"), fields.get("params")
-    name = cast(dict[str, object], params).get("name") if method == "tools/call" and isinstance(params, dict) else None
-    return _Asked(str(method), name if isinstance(name, str) else "", body)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body once more and then waits for the client to leave."""
-    sent = False
-
-    async def again() -> Message:
-        nonlocal sent
-        if sent:
-            return await receive()
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
+def _unread(bad: BadBody) -> JSONResponse:
+    error = {"code": bad.code, "message": bad.sentence}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status_code=bad.status)

@@ -9,7 +9,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenantscope_core.identity.verifier import Verifier
-from tenantscope_core.serving.gate import MAX_BODY_BYTES, BearerGate, Door
+from tenantscope_core.serving.body import MAX_BODY_BYTES
+from tenantscope_core.serving.gate import BearerGate, Door
 from tenantscope_core.serving.protocol import Path
 from tenantscope_core.serving.settings import CoreSettings
 from tenantscope_core.serving.spec import ServerSpec

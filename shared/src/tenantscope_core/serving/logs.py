@@ -35,14 +35,19 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line for a record, its event's fields behind it."""
         event = getattr(record, "event", None)
-        fields = " ".join(f"{k}={v}" for k, v in event.items()) if isinstance(event, dict) else ""  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        fields = " ".join(f"{k}={v!r}" for k, v in event.items()) if isinstance(event, dict) else ""  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
         return f"{super().format(record)} {fields}".rstrip()
 
 
-def configure_logging(level: str, form: Literal["json", "text"]) -> None:
-    """Send all logging to stderr in one form; replaces whatever was configured."""
+def configure_logging(level: str, form: Literal["json", "text"], package: str) -> None:
+    """Send all logging to stderr in one form; replaces whatever was configured.
+
+    `level` is for what we wrote. Libraries stay at WARNING: at DEBUG they log requests, answers and headers.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("botocore", "boto3", "urllib3", "httpx2", "httpcore2", "mcp", "asyncio"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    logging.basicConfig(
+        level=max(logging.WARNING, logging.getLevelNamesMapping()[level]), handlers=[handler], force=True
+    )
+    for ours in ("tenantscope", "tenantscope_core", package):
+        logging.getLogger(ours).setLevel(level)

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from tenantscope_core.identity.caller import Audience
 from tenantscope_core.identity.refusal import Reason, TokenRefused
 from tenantscope_core.identity.verifier import Identity
-from tenantscope_core.results.errors import ToolFailure
 from tenantscope_core.serving.spec import ServerSpec
+from tenantscope_core.tool.outcome import as_failure
 from tenantscope_core.tool.path import ToolPath
 
 IDENTITY = "tenantscope.identity"  # where the HTTP gate leaves a verified identity, in the request's ASGI scope
@@ -50,10 +50,10 @@ def protocol_server(
         if open_discovery:
             return types.ListToolsResult(tools=[tool.listed(Audience.TENANT) for tool in spec.tools])
         try:
-            caller = (await identify(context)()).caller
-        except ToolFailure as failure:
+            tools = await context.lifespan_context.offered(await identify(context)())
+        except Exception as error:
+            failure = as_failure(error, server=spec.name, tool="tools/list")
             raise MCPError(types.INVALID_REQUEST, f"{failure.code}: {failure.sentence}", failure.as_fields()) from None
-        tools = [tool.listed(caller.audience) for tool in spec.tools if tool.is_for(caller)]
         return types.ListToolsResult(tools=tools)
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:

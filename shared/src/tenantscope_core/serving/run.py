@@ -27,6 +27,7 @@ from tenantscope_core.tool.path import vend
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10
+MAX_CONNECTIONS = 4_000
 
 
 def run(spec: ServerSpec[Any, Any], words: Sequence[str] | None = None) -> None:
@@ -70,11 +71,12 @@ def _serve(
         if getattr(arguments, name, None):
             environment[f"TENANTSCOPE_{name.upper()}"] = getattr(arguments, name)
     settings = load_settings(spec.settings, environment)
-    configure_logging(settings.log_level, "text" if job else settings.log_format)
-    import logging
+    configure_logging(settings.log_level, "text" if job else settings.log_format, spec.package)
 
+    if settings.tenants_table is None:
+        log.warning("TENANTSCOPE_TENANTS_TABLE is not set: a tenant that is suspended is served all the same")
     for sentence in misspelt_settings(spec.settings, environment):
-        logging.getLogger("tenantscope").warning(sentence)
+        log.warning(sentence)
     stop_telemetry = start_telemetry(spec.name, spec.version, environment)
     assembly = assemble(spec, settings)
     try:
@@ -117,6 +119,7 @@ def _serve_http(assembly: Assembly) -> int:
         access_log=False,
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
+        limit_concurrency=MAX_CONNECTIONS,
         server_header=False,
     )
     signal.signal(signal.SIGTERM, _ignored)  # uvicorn stops gracefully and then raises the signal once more

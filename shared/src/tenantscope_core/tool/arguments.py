@@ -1,4 +1,4 @@
-"""A tool's arguments: a strict model made from its signature, a flat schema, and refusals that name the way out."""
+"""A tool's arguments: a closed model made from its signature, a flat schema, and refusals that name the way out."""
 
 import inspect
 import re
@@ -52,23 +52,26 @@ def validated(model: type[BaseModel], arguments: Mapping[str, Any]) -> dict[str,
     Raises:
         InvalidArgument: The first of them that is wrong, with what would be right. Never quotes the value.
     """
+    unknown = next((name for name in arguments if name not in model.model_fields), None)
+    if unknown is not None:
+        raise _unknown(unknown, model)
     try:
         accepted = model.model_validate(dict(arguments))
     except ValidationError as error:
-        raise _as_failure(error.errors(include_url=False, include_input=False)[0], model) from None
+        raise _as_failure(error.errors(include_url=False, include_input=False)[0]) from None
     return {name: getattr(accepted, name) for name in model.model_fields}
 
 
-def _as_failure(detail: ErrorDetails, model: type[BaseModel]) -> InvalidArgument:
-    name = str(detail["loc"][0]) if detail["loc"] else ""
+def _unknown(name: str, model: type[BaseModel]) -> InvalidArgument:
     parameter = name if _NAME.fullmatch(name) else None
+    asked = f"named {name!r} here" if parameter else "of that name here"
     known = ", ".join(model.model_fields) or "none"
-    if detail["type"] == "extra_forbidden":
-        asked = f"named {name!r} here" if parameter else "of that name here"
-        return InvalidArgument(
-            f"There is no argument {asked}; this tool's arguments are: {known}.", parameter=parameter
-        )
-    return InvalidArgument(f"{parameter or 'An argument'} {_demand(detail)}.", parameter=parameter)
+    return InvalidArgument(f"There is no argument {asked}; this tool's arguments are: {known}.", parameter=parameter)
+
+
+def _as_failure(detail: ErrorDetails) -> InvalidArgument:
+    name = str(detail["loc"][0])
+    return InvalidArgument(f"{name} {_demand(detail)}.", parameter=name)
 
 
 def _demand(detail: ErrorDetails) -> str:

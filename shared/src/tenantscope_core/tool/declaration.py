@@ -51,8 +51,8 @@ class Tool:
     output: type[BaseModel]
     function: Callable[..., Awaitable[BaseModel]]
 
-    def required_scopes(self, audience: Audience, provider_scope: str) -> frozenset[str]:
-        """Every scope that a caller of that audience needs, the provider's own included for a provider's tool."""
+    def required_scopes(self, provider_scope: str) -> frozenset[str]:
+        """Every scope that a caller needs, the provider's own included for a provider's tool."""
         of_the_provider = {provider_scope} if self.shown_to is ShownTo.PROVIDER else set[str]()
         return self.scopes | of_the_provider
 
@@ -69,7 +69,7 @@ class Tool:
         """
         if self.shown_to is ShownTo.TENANT and caller.is_provider:
             raise NotPermitted("This tool answers a tenant's own callers only; the provider cannot use it.")
-        needed = self.required_scopes(caller.audience, provider_scope)
+        needed = self.required_scopes(provider_scope)
         wrong_audience = self.shown_to is ShownTo.PROVIDER and not caller.is_provider
         if wrong_audience or not self.scopes <= caller.scopes:
             listed = sorted(needed)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,7 @@ from tenantscope_core.admission.standing import Standings
 from tenantscope_core.credentials.broker import grant_for
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.credentials.vault import Vault
+from tenantscope_core.identity.caller import Caller
 from tenantscope_core.identity.verifier import Identity
 from tenantscope_core.results.cursors import CursorKey
 from tenantscope_core.results.errors import NotFound
@@ -88,6 +90,19 @@ class ToolPath(Generic[SourcesT]):
             self._meter.write(record)
         return result
 
+    async def offered(self, identity: Identity) -> list[types.Tool]:
+        """The tools that a caller is shown, in the form that it is shown.
+
+        Raises:
+            RateLimited: It has asked too often.
+        """
+        caller = identity.caller
+        async with self._admitted(caller):
+            return [tool.listed(caller.audience) for tool in self._tools.values() if tool.is_for(caller)]
+
+    def _admitted(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        return self._gate.admission.admit(caller_key(caller), caller.tier)
+
     async def _run(
         self,
         tool: Tool,
@@ -101,10 +116,10 @@ class ToolPath(Generic[SourcesT]):
         record.actor = caller.actors[0] if caller.actors else None
         record.tenant = caller.tenant
         tool.authorise(caller, provider_scope=gate.provider_scope)
-        tenant, rest = tool.tenant_of(caller, arguments)
-        record.tenant = tenant
-        bound = tool.bound(rest)
-        async with gate.admission.admit(caller_key(caller), caller.tier):
+        async with self._admitted(caller):  # before anything of the call is looked at: refusals cost as well
+            tenant, rest = tool.tenant_of(caller, arguments)
+            record.tenant = tenant
+            bound = tool.bound(rest)
             session = await self._vend(identity, tenant)
             if gate.standings is not None and not caller.is_provider and tenant is not None:
                 await gate.standings.require_active(tenant, session)

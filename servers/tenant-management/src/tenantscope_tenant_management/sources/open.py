@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tenantscope_core.serving.spec import Runtime
 from tenantscope_core.tool import Tool
 
-from tenantscope_tenant_management.isolation import Setup
+from tenantscope_tenant_management.isolation import Broker
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
 
@@ -17,7 +17,7 @@ class Sources:
     """The registry, and what `whoami` says of this server."""
 
     registry: RegistryTable
-    setup: Setup
+    broker: Broker
     tools: Sequence[Tool]
 
 
@@ -27,6 +27,6 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     settings = runtime.settings
     yield Sources(
         registry=RegistryTable(settings.tenants_table),
-        setup=Setup(broker=settings.broker, registry_switch=bool(settings.tenants_table)),
+        broker=settings.broker,
         tools=runtime.tools,
     )

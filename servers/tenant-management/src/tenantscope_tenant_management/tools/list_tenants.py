@@ -17,7 +17,7 @@ from tenantscope_tenant_management.sources.registry_table import damaged
 async def list_tenants(
     call: Call[Sources],
     status: Annotated[Status | None, Field(description="Only tenants of this status.")] = None,
-    tier: Annotated[str | None, Field(description="Only this tier.", max_length=63)] = None,
+    tier: Annotated[str | None, Field(description="Only this tier.", min_length=1, max_length=63)] = None,
     name_prefix: Annotated[
         str | None, Field(description="Only names that begin so; upper and lower case differ.", max_length=100)
     ] = None,

@@ -24,5 +24,5 @@ async def whoami(call: Call[Sources]) -> CallerView:
         token_expires=caller.expires,
         expires_in_seconds=max(0, int((caller.expires - call.now).total_seconds())),
         tools=[each.name for each in call.sources.tools if each.is_for(caller)],
-        isolation=layers(call.sources.setup, tenant=caller.tenant),
+        isolation=layers(call.sources.broker, tenant=caller.tenant),
     )
