@@ -35,7 +35,7 @@ class Door:
         self.issuer.keys.ensure()
         self._app = httpx2.ASGITransport(application(state, ISSUER_URL))
         self.http = httpx2.AsyncClient(transport=httpx2.MockTransport(self._answer))
-        self.keys = KeySet(ISSUER_URL, jwks_url=None, http=self.http, clock=lambda: self.now)
+        self.keys = KeySet(ISSUER_URL, jwks_url=None, open_http=lambda: self.http, clock=lambda: self.now)
 
     async def _answer(self, request: httpx2.Request) -> httpx2.Response:
         if self.down:
@@ -239,7 +239,7 @@ async def test_a_discovery_document_of_another_issuer_is_not_believed(tmp_path: 
     issuer.keys.ensure()
     http = httpx2.AsyncClient(transport=httpx2.ASGITransport(application(state, "http://evil.test")))
     async with http:
-        keys = KeySet(ISSUER_URL, jwks_url=None, http=http, clock=lambda: datetime.now(UTC))
+        keys = KeySet(ISSUER_URL, jwks_url=None, open_http=lambda: http, clock=lambda: datetime.now(UTC))
         verifier = Verifier(
             TokenRules(ISSUER_URL, frozenset({AUDIENCE})), ClaimMap(), keys, clock=lambda: datetime.now(UTC)
         )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import anyio
+import anyio.to_thread
 import httpx2
 import jwt
 
@@ -40,11 +41,17 @@ class KeySet:
     """
 
     def __init__(
-        self, issuer: str, *, jwks_url: str | None, http: httpx2.AsyncClient, clock: Callable[[], datetime]
+        self,
+        issuer: str,
+        *,
+        jwks_url: str | None,
+        open_http: Callable[[], httpx2.AsyncClient],
+        clock: Callable[[], datetime],
     ) -> None:
         self._issuer = issuer
         self._jwks_url = jwks_url
-        self._http = http
+        self._open_http = open_http
+        self._http: httpx2.AsyncClient | None = None  # made at the first fetch: its transport takes long to import
         self._clock = clock
         self._keys: dict[str, _Listed] = {}
         self._fetched: datetime | None = None
@@ -72,6 +79,11 @@ class KeySet:
                     retry_after_seconds=max(1.0, self._seconds_until_next_try()),
                 )
         return found
+
+    async def close(self) -> None:
+        """Close the connections to the issuer."""
+        if self._http is not None:
+            await self._http.aclose()
 
     def _cached(self, key_id: str | None) -> jwt.PyJWK | None:
         now = self._clock()
@@ -126,6 +138,8 @@ class KeySet:
         return await self._get(self._jwks_url)
 
     async def _get(self, url: str) -> dict[str, Any]:
+        if self._http is None:
+            self._http = await anyio.to_thread.run_sync(self._open_http)
         content = bytearray()
         async with self._http.stream("GET", url, headers={"accept": "application/json"}) as response:
             response.raise_for_status()

@@ -66,8 +66,8 @@ def assemble(spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock
     Raises:
         WrongSettings: The settings do not fit the server's own policies.
     """
-    http = httpx2.AsyncClient(timeout=5.0, follow_redirects=False)
-    verifier = _verifier(settings, http, clock)
+    keys = KeySet(settings.issuer, jwks_url=settings.jwks_url, open_http=_open_http, clock=clock)
+    verifier = _verifier(settings, keys, clock)
     source = _token_source(settings, clock)
     policy = _session_policy(spec, settings)
     _require_aws_configuration()
@@ -77,8 +77,11 @@ def assemble(spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock
 
     @asynccontextmanager
     async def open_gatekeepers() -> AsyncGenerator[Gatekeepers]:
-        async with http, _gatekeepers(settings, policy, clock) as gate:
-            yield gate
+        async with _gatekeepers(settings, policy, clock) as gate:
+            try:
+                yield gate
+            finally:
+                await keys.close()
 
     @asynccontextmanager
     async def open_path() -> AsyncGenerator[Path]:
@@ -111,7 +114,11 @@ async def _gatekeepers(settings: CoreSettings, policy: Policy, clock: Clock) -> 
         )
 
 
-def _verifier(settings: CoreSettings, http: httpx2.AsyncClient, clock: Clock) -> Verifier:
+def _open_http() -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(timeout=5.0, follow_redirects=False)
+
+
+def _verifier(settings: CoreSettings, keys: KeySet, clock: Clock) -> Verifier:
     rules = TokenRules(
         issuer=settings.issuer,
         audiences=frozenset(settings.audience),
@@ -127,7 +134,6 @@ def _verifier(settings: CoreSettings, http: httpx2.AsyncClient, clock: Clock) ->
         provider_scope=settings.provider_scope,
         provider_group=settings.provider_group,
     )
-    keys = KeySet(settings.issuer, jwks_url=settings.jwks_url, http=http, clock=clock)
     return Verifier(rules, claims, keys, clock=clock)
 
 

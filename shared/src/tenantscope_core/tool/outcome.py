@@ -54,7 +54,7 @@ def as_failure(error: Exception, *, server: str, tool: str) -> ToolFailure:
         log.warning("server=%s tool=%s %s failed: %s", server, tool, error.operation, error.code)
         return error.as_failure()
     if isinstance(error, TimeoutError):
-        return Unavailable("The answer took longer than this server waits for one; a shorter period is quicker.")
+        return Unavailable("The answer took longer than this server waits for one; asking for less is quicker.")
     reference = secrets.token_hex(6)
     log.error("server=%s tool=%s reference=%s", server, tool, reference, exc_info=error)
     return Internal(reference)
