@@ -1,7 +1,7 @@
 """AWS calls signed with the credentials of one subject, a tenant or the provider."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Protocol
 
 import anyio
 import jmespath
@@ -9,8 +9,6 @@ import jmespath
 from tenantscope_core.credentials.aws import AwsClients, FrozenCredentials
 from tenantscope_core.credentials.broker import Grant, Vended
 from tenantscope_core.credentials.errors import AwsError, Fault
-
-T = TypeVar("T")
 
 
 class Vending(Protocol):
@@ -50,7 +48,11 @@ class TenantSession:
         vending of credentials included. A streamed body (`Body` of `get_object` or `invoke_model`) comes as bytes, up
         to 64 MiB.
         """
-        return await self._bounded(operation, lambda used: self._clients.invoke(service, operation, parameters, used))
+        try:
+            with anyio.fail_after(self._clients.limits.deadline_seconds):
+                return await self._renewed_once(service, operation, parameters)
+        except TimeoutError:
+            raise AwsError("Timeout", operation, Fault.UNREACHABLE) from None
 
     async def pages(
         self, service: str, operation: str, /, *, limit_pages: int, **parameters: Any
@@ -78,26 +80,15 @@ class TenantSession:
         """The credentials themselves, for signing database tokens."""
         return (await self._vending.vend(self._grant)).credentials
 
-    async def _bounded(
-        self,
-        operation: str,
-        invoke: Callable[[FrozenCredentials], Awaitable[T]],
-    ) -> T:
-        try:
-            with anyio.fail_after(self._clients.limits.deadline_seconds):
-                return await self._renewed_once(invoke)
-        except TimeoutError:
-            raise AwsError("Timeout", operation, Fault.UNREACHABLE) from None
-
-    async def _renewed_once(self, invoke: Callable[[FrozenCredentials], Awaitable[T]]) -> T:
+    async def _renewed_once(self, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         vended = await self._vending.vend(self._grant)
         try:
-            return await invoke(vended.credentials)
+            return await self._clients.invoke(service, operation, parameters, vended.credentials)
         except AwsError as error:
             if error.fault is not Fault.EXPIRED:
                 raise
         self._vending.discard(self._grant, vended)
-        return await invoke((await self._vending.vend(self._grant)).credentials)
+        return await self._clients.invoke(service, operation, parameters, await self.credentials())
 
 
 def _position(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
