@@ -52,6 +52,8 @@ async def vault(tenants: int) -> dict[str, float]:
     from benchmarks.burst import grant_of
 
     class Instant:
+        async def prepare(self) -> None: ...
+
         async def assume(self, grant: Grant) -> Vended:
             made = FrozenCredentials(secrets.token_hex(10), secrets.token_hex(20), secrets.token_hex(400))
             return Vended(made, datetime.now(UTC) + timedelta(hours=1))

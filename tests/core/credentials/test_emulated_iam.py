@@ -15,7 +15,7 @@ from tenantscope_core.credentials.policy import render_session_policy
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.credentials.sts import Sts
 from tenantscope_core.credentials.vault import Vault
-from tenantscope_core.results.errors import NotPermitted
+from tenantscope_core.results.errors import NotAuthenticated, NotPermitted
 from tenantscope_sandbox import Sandbox
 
 SERVER = "cost-explorer"
@@ -102,13 +102,23 @@ async def test_the_session_policy_alone_holds_where_it_is_narrower_than_the_role
             await account.read(session, "acme")
 
 
-async def test_the_tenant_that_the_token_asserts_decides_what_web_identity_opens(account: Account):
-    """The token says acme; neither the grant nor the session policy can make it another's."""
+async def test_the_tenant_that_the_token_asserts_is_the_only_one_that_web_identity_opens(account: Account):
+    """The token says acme, in its tag; neither the grant nor the session policy can make it another's."""
     token = account.sandbox.issuer.token("acme", "growth", ["costs:read"])
     broker = WebIdentityBroker(account.sts, policy=opens(None, account.sandbox.bucket))
     async with Vault(broker, account.clients, clock=lambda: datetime.now(UTC)) as vault:
         own = await vault.session_for(dataclasses.replace(account.grant(), token=token))
         assert await account.read(own, "acme") == b"acme"
+        with pytest.raises(NotAuthenticated):
+            await vault.session_for(dataclasses.replace(account.grant("acme_corp"), token=token))
+
+
+async def test_the_token_decides_in_the_cloud_too_where_our_own_comparison_is_led_astray(account: Account):
+    """The tag that we are told to compare is a harmless one; the role goes by the tag that the token asserts."""
+    tags = {"principal_tags": {"TenantId": ["acme"], "TenantTier": ["acme_corp"]}}
+    token = account.sandbox.issuer.token("acme", None, ["costs:read"], claims={"https://aws.amazon.com/tags": tags})
+    broker = WebIdentityBroker(account.sts, policy=opens(None, account.sandbox.bucket), tenant_tag="TenantTier")
+    async with Vault(broker, account.clients, clock=lambda: datetime.now(UTC)) as vault:
         other = await vault.session_for(dataclasses.replace(account.grant("acme_corp"), token=token))
         with pytest.raises(AwsError, match="AccessDenied"):
             await account.read(other, "acme_corp")

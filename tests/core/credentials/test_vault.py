@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from core.credentials.tokens import TAGS, token, token_with
 from fixtures.clock import Clock
 from fixtures.grants import OpenVault, grant
 from fixtures.sts_server import Behaviour, Received, Reply, StsServer, sts_error
@@ -163,15 +164,18 @@ async def test_live_sessions_serve_until_they_end_while_sts_is_down_and_recovery
         await vault.session_for(grant("globex"))
 
 
-async def test_a_role_taken_away_closes_its_session_at_the_next_renewal(
+async def test_a_refused_renewal_leaves_the_session_open_until_it_ends(
     open_vault: OpenVault, server: StsServer, clock: Clock
 ):
     async with open_vault() as vault:
         session = await vault.session_for(grant())
         server.on_sts = failing_with("AccessDenied")
         clock.advance(3_600 - 300)
-        await session.credentials()
-        await settled(vault)
+        for _ in range(5):
+            await session.call("s3", "get_object", Bucket="datasets", Key="k")
+            await settled(vault)
+        assert len(server.sts) == 2, "the refusal is remembered for renewals too"
+        clock.advance(300)
         with pytest.raises(NotPermitted):
             await session.credentials()
 
@@ -239,39 +243,81 @@ async def test_a_failure_is_remembered_for_a_little_and_no_longer(
         await vault.session_for(grant())
 
 
+def refusing(*tokens: str, code: str = "InvalidIdentityToken", after: asyncio.Event | None = None) -> Behaviour:
+    """Refuses these web identities, once an event has happened."""
+
+    async def refuse(request: Received) -> Reply | None:
+        if after is not None:
+            await after.wait()
+        return sts_error(code, 400) if request.form["WebIdentityToken"] in tokens else None
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("InvalidIdentityToken", NotAuthenticated), ("AccessDenied", NotPermitted), ("PackedPolicyTooLarge", Internal)],
+)
 async def test_one_callers_bad_token_does_not_shut_out_the_others_of_the_tenant(
+    open_vault: OpenVault, sts: Sts, server: StsServer, code: str, kind: type[ToolFailure]
+):
+    bad, good = token(holder="bad"), token(holder="good")
+    server.on_sts = refusing(bad, code=code)
+    async with open_vault(WebIdentityBroker(sts, policy=lambda _: None)) as vault:
+        for _ in range(3):
+            assert type(await failure_of(vault, token=bad)) is kind
+        await vault.session_for(grant(token=good))
+    assert [request.form["WebIdentityToken"] for request in server.sts] == [bad, good]
+
+
+@pytest.mark.parametrize("tags", [{}, {TAGS: {"principal_tags": {"TenantId": ["globex"]}}}], ids=["none", "another's"])
+async def test_a_token_without_its_tenants_tag_is_refused_alone_and_told_why(
+    open_vault: OpenVault, sts: Sts, server: StsServer, tags: dict[str, Any]
+):
+    """It can neither fail the tenant's others nor leave them a session that opens nothing."""
+    async with open_vault(WebIdentityBroker(sts, policy=lambda _: None)) as vault:
+        for _ in range(3):
+            failure = await failure_of(vault, token=token_with(tags))
+            assert isinstance(failure, NotAuthenticated)
+            assert "tag TenantId" in failure.sentence
+        await vault.session_for(grant(token=token()))
+        assert isinstance(await failure_of(vault, tenant="globex", token=token("acme")), NotAuthenticated)
+        await vault.session_for(grant("globex", token=token("globex")))
+    assert [request.form["WebIdentityToken"] for request in server.sts] == [token(), token("globex")]
+
+
+async def test_callers_waiting_on_others_refused_tokens_try_their_own(
     open_vault: OpenVault, sts: Sts, server: StsServer
 ):
-    async def refuse_bad(request: Received) -> Reply | None:
-        return sts_error("InvalidIdentityToken", 400) if request.form["WebIdentityToken"] == "bad-token" else None
-
-    server.on_sts = refuse_bad
+    bad, gate = [token(holder=f"bad-{number}") for number in range(5)], asyncio.Event()
+    server.on_sts = refusing(*bad, after=gate)
     async with open_vault(WebIdentityBroker(sts, policy=lambda _: None)) as vault:
-        assert isinstance(await failure_of(vault, token="bad-token"), NotAuthenticated)
-        await vault.session_for(grant(token="good-token"))
-        assert isinstance(await failure_of(vault, tenant="globex", token="bad-token"), NotAuthenticated)
-        assert isinstance(await failure_of(vault, tenant="globex", token="bad-token"), NotAuthenticated)
-    assert [request.form["WebIdentityToken"] for request in server.sts] == ["bad-token", "good-token", "bad-token"]
-
-
-async def test_callers_waiting_on_anothers_refused_token_try_their_own(
-    open_vault: OpenVault, sts: Sts, server: StsServer
-):
-    gate = asyncio.Event()
-
-    async def refuse_bad(request: Received) -> Reply | None:
-        await gate.wait()
-        return sts_error("InvalidIdentityToken", 400) if request.form["WebIdentityToken"] == "bad-token" else None
-
-    server.on_sts = refuse_bad
-    async with open_vault(WebIdentityBroker(sts, policy=lambda _: None)) as vault:
-        bad = asyncio.create_task(failure_of(vault, token="bad-token"))
+        refused = [asyncio.create_task(failure_of(vault, token=each)) for each in bad]
         await server.until(lambda: server.waiting == 1)
-        good = asyncio.create_task(vault.session_for(grant(token="good-token")))
+        good = asyncio.create_task(vault.session_for(grant(token=token(holder="good"))))
         await anyio.sleep(0)
         gate.set()
-        assert isinstance(await bad, NotAuthenticated)
+        for each in refused:
+            assert isinstance(await each, NotAuthenticated)
         assert (await good).tenant == "acme"
+
+
+@pytest.mark.parametrize("code", ["InvalidIdentityToken", "AccessDenied"])
+async def test_a_bad_token_neither_closes_an_open_session_nor_puts_off_its_renewal(
+    open_vault: OpenVault, sts: Sts, server: StsServer, clock: Clock, code: str
+):
+    bad, good = token(holder="bad"), token(holder="good")
+    server.on_sts = refusing(bad, code=code)
+    async with open_vault(WebIdentityBroker(sts, policy=lambda _: None)) as vault:
+        opened = await vault.vend(grant(token=good))
+        clock.advance(3_600 - 300)
+        for _ in range(3):
+            assert await vault.vend(grant(token=bad)) is opened
+            await settled(vault)
+        assert await vault.vend(grant(token=good)) is opened
+        await settled(vault)
+        assert await vault.vend(grant(token=good)) is not opened
+    assert [request.form["WebIdentityToken"] for request in server.sts] == [good, bad, good]
 
 
 async def test_the_least_recently_used_session_makes_room(open_vault: OpenVault, server: StsServer):
@@ -291,6 +337,8 @@ class InstantBroker:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+
+    async def prepare(self) -> None: ...
 
     async def assume(self, grant: Grant) -> Vended:
         name = f"{grant.tenant:0>16}"
@@ -323,6 +371,32 @@ async def test_sessions_are_kept_apart_by_server_role_tier_scopes_and_subject(op
     async with open_vault() as vault:
         keys = {(await (await vault.session_for(each)).credentials()).access_key for each in [grant(), *others]}
     assert len(keys) == len(others) + 1
+
+
+class SlowToPrepare(InstantBroker):
+    """Is asked to prepare and never done with it, or fails at it."""
+
+    def __init__(self, clock: Clock, error: Exception | None = None) -> None:
+        super().__init__(clock)
+        self.asked = anyio.Event()
+        self._error = error
+
+    async def prepare(self) -> None:
+        self.asked.set()
+        if self._error is not None:
+            raise self._error
+        await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("error", [None, ValueError("no region")])
+async def test_the_broker_prepares_in_the_background_and_neither_delays_nor_fails_anything(
+    open_vault: OpenVault, clock: Clock, error: Exception | None
+):
+    broker = SlowToPrepare(clock, error)
+    async with open_vault(broker) as vault:
+        with anyio.fail_after(10):
+            await broker.asked.wait()
+        await vault.session_for(grant())
 
 
 async def test_a_fault_in_one_tenants_policy_leaves_the_others_alone(open_vault: OpenVault, sts: Sts):

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from tenantscope_core.credentials.asserted import asserted_values
 from tenantscope_core.credentials.aws import FrozenCredentials
 from tenantscope_core.credentials.errors import AwsError, Fault
-from tenantscope_core.credentials.names import role_session_name, source_identity
+from tenantscope_core.credentials.names import Kind, role_session_name, source_identity
 from tenantscope_core.credentials.sts import Sts
 from tenantscope_core.identity.caller import Caller, is_tenant_id
 
@@ -15,7 +16,8 @@ SHORTEST_SESSION_SECONDS = 900
 LONGEST_SESSION_SECONDS = 3_600
 """A role assumed from a role lasts an hour at most, whatever the role itself allows."""
 
-_TOKEN_REFUSED = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidIdentityToken", "IDPRejectedClaim"})
+_INVALID_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidIdentityToken", "IDPRejectedClaim"})
+_WEB_IDENTITY = "assume_role_with_web_identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Grant:
 
     `subject` is the one person or agent that the session is kept for, and its source identity; None where the callers
     of a tenant share a session, which then carries the tenant's name. `tenant=None` is the provider's whole fleet.
-    `asserted` says whether the token itself names the tenant, as a tenant's does and the provider's cannot.
+    `is_provider` says on whose side the caller is: a tenant's token names the tenant itself, the provider's cannot.
     """
 
     server: str
@@ -35,23 +37,30 @@ class Grant:
     subject: str | None = None
     token: str | None = field(default=None, repr=False)
     token_expires: datetime | None = None
-    asserted: bool = True
+    is_provider: bool = False
 
     def __post_init__(self) -> None:
         if self.tenant is not None and not is_tenant_id(self.tenant):
             raise ValueError("not a tenant id")
-        if self.tenant is None and self.subject is None:
-            raise ValueError("a fleet session names the person or agent behind it")
+        if self.tenant is None and not self.is_provider:
+            raise ValueError("a fleet session is the provider's")
+        if self.is_provider and self.subject is None:
+            raise ValueError("a provider's session names the person or agent behind it")
+        if self.subject == "":
+            raise ValueError("the subject is empty")
 
     @property
     def key(self) -> tuple[object, ...]:
         """What two grants have in common when one session serves both."""
-        return (self.server, self.role_arn, self.tenant, self.tier, self.scopes, self.subject, self.asserted)
+        return (self.server, self.role_arn, self.tenant, self.tier, self.scopes, self.subject, self.is_provider)
 
     @property
-    def who(self) -> str:
+    def who(self) -> tuple[str, Kind]:
         """The name that the session carries in the audit trail."""
-        return self.subject or self.tenant or ""
+        if self.subject is None:
+            assert self.tenant is not None
+            return self.tenant, Kind.TENANT
+        return self.subject, Kind.STAFF if self.is_provider else Kind.USER
 
 
 def grant_for(
@@ -70,7 +79,7 @@ def grant_for(
     so that CloudTrail names the one who acted.
 
     Raises:
-        ValueError: A tenant's caller with another tenant than its own, or none.
+        ValueError: A tenant's caller with another tenant than its own, or none; a subject that is needed and empty.
     """
     if not caller.is_provider and (tenant is None or tenant != caller.tenant):
         raise ValueError("a tenant's caller gets a session of its own tenant only")
@@ -83,7 +92,7 @@ def grant_for(
         subject=caller.subject if per_subject or caller.is_provider else None,
         token=token,
         token_expires=caller.expires,
-        asserted=not caller.is_provider,
+        is_provider=caller.is_provider,
     )
 
 
@@ -96,11 +105,22 @@ class Vended:
 
 
 class WebIdentityRefused(AwsError):
-    """STS refused this caller's token, which says nothing about the role or other callers."""
+    """The token of one caller was refused, which says nothing about the role or other callers.
+
+    `sentence` is for the caller, where the token alone is at fault; None where the role or the policy may be.
+    """
+
+    def __init__(self, code: str, sentence: str | None, fault: Fault = Fault.OTHER) -> None:
+        super().__init__(code, _WEB_IDENTITY, fault)
+        self.sentence = sentence
 
 
 class Broker(Protocol):
     """Turns a grant into credentials; asks STS each time, and remembers nothing."""
+
+    async def prepare(self) -> None:
+        """Make ahead what the first call would otherwise wait for; it may fail, as that call then does."""
+        ...
 
     async def assume(self, grant: Grant) -> Vended:
         """Fresh credentials for a grant.
@@ -124,7 +144,7 @@ class AssumeRoleBroker:
         *,
         policy: Policy,
         external_id: str | None = None,
-        duration_seconds: int = SHORTEST_SESSION_SECONDS * 4,
+        duration_seconds: int = LONGEST_SESSION_SECONDS,
         tenant_tag: str = "TenantId",
         tier_tag: str = "TenantTier",
     ) -> None:
@@ -135,10 +155,14 @@ class AssumeRoleBroker:
         self._tenant_tag = tenant_tag
         self._tier_tag = tier_tag
 
+    async def prepare(self) -> None:
+        """Build the client."""
+        await self._sts.prepare()
+
     async def assume(self, grant: Grant) -> Vended:
         """Fresh credentials for a grant."""
         parameters = _common(grant, self._policy(grant), self._duration_seconds)
-        parameters["SourceIdentity"] = source_identity(grant.who)
+        parameters["SourceIdentity"] = source_identity(*grant.who)
         tags = {self._tenant_tag: grant.tenant, self._tier_tag: grant.tier if grant.tenant is not None else None}
         kept = {key: value for key, value in tags.items() if value is not None}
         if kept:
@@ -160,28 +184,54 @@ class WebIdentityBroker:
         sts: Sts,
         *,
         policy: Policy,
-        duration_seconds: int = SHORTEST_SESSION_SECONDS * 4,
+        duration_seconds: int = LONGEST_SESSION_SECONDS,
+        tenant_tag: str = "TenantId",
         provider: Broker | None = None,
     ) -> None:
         self._provider = provider
         self._sts = sts
         self._policy = policy
         self._duration_seconds = _checked(duration_seconds)
+        self._tenant_tag = tenant_tag
+
+    async def prepare(self) -> None:
+        """Build the client; the provider's own waits for its first call, for it may lack an identity to sign with."""
+        await self._sts.prepare_unsigned()
 
     async def assume(self, grant: Grant) -> Vended:
         """Fresh credentials for a grant."""
-        if self._provider is not None and not grant.asserted:
+        if self._provider is not None and grant.is_provider:
             return await self._provider.assume(grant)
-        if grant.token is None:
-            raise WebIdentityRefused("MissingToken", "assume_role_with_web_identity")
+        token = self._checked_token(grant)
         parameters = _common(grant, self._policy(grant), self._duration_seconds)
-        parameters["WebIdentityToken"] = grant.token
+        parameters["WebIdentityToken"] = token
         try:
             return _vended(await self._sts.assume_role_with_web_identity(parameters))
         except AwsError as error:
-            if error.code in _TOKEN_REFUSED:
-                raise WebIdentityRefused(error.code, error.operation, Fault.OTHER) from error
-            raise
+            if error.retryable:
+                raise
+            if error.code in _INVALID_TOKEN:
+                sentence = "AWS did not accept the token as a web identity; the call needs a new one."
+                raise WebIdentityRefused(error.code, sentence) from error
+            # Whatever else: the token's tags may be what a trust policy refuses, or too long for the session policy.
+            raise WebIdentityRefused(error.code, None, error.fault) from error
+
+    def _checked_token(self, grant: Grant) -> str:
+        """The token, if its tags say what the grant says: its session is shared with the tenant's other callers."""
+        if grant.token is None:
+            raise WebIdentityRefused("MissingToken", "This call needs a token that AWS takes as a web identity.")
+        try:
+            asserted = asserted_values(grant.token, self._tenant_tag)
+        except ValueError:
+            raise WebIdentityRefused("MalformedToken", "The token cannot be read; the call needs a new one.") from None
+        if asserted == {grant.tenant}:
+            return grant.token
+        code, fault = ("TagDiffers", "is not its tenant") if asserted else ("TagMissing", "is missing")
+        raise WebIdentityRefused(
+            code,
+            f"The token's AWS session tag {self._tenant_tag} {fault}, so it opens no data here; whoever runs the "
+            "issuer has to make its tokens name the tenant in that tag.",
+        )
 
 
 def _checked(duration_seconds: int) -> int:
@@ -193,7 +243,7 @@ def _checked(duration_seconds: int) -> int:
 def _common(grant: Grant, policy: str | None, duration_seconds: int) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         "RoleArn": grant.role_arn,
-        "RoleSessionName": role_session_name(grant.server, grant.who),
+        "RoleSessionName": role_session_name(grant.server, *grant.who),
         "DurationSeconds": duration_seconds,
     }
     if policy is not None:

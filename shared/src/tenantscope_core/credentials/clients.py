@@ -94,6 +94,10 @@ class ServiceClients:
         function = partial(around, call) if around else call
         return await self._workers_of(service).run(operation, function)
 
+    async def prepare(self, service: str) -> None:
+        """Build a service's client on a thread, ahead of its first call."""
+        await self._workers_of(service).run("prepare", partial(self._client, service))
+
     async def pagination(self, service: str, operation: str) -> Pagination:
         """How an operation pages.
 
@@ -103,12 +107,10 @@ class ServiceClients:
         return await self._workers_of(service).run(operation, partial(self._pagination, service, operation))
 
     def close(self) -> None:
-        """Close the connections; calls still running fail."""
-        with _creating:
-            clients = list(self._clients.values())
-            self._clients.clear()
-        for client in clients:
+        """Close the connections; calls still running fail. A client that is being built is not waited for."""
+        for client in list(self._clients.values()):
             client.close()
+        self._clients.clear()
 
     def _workers_of(self, service: str) -> Workers:
         workers = self._workers.get(service)

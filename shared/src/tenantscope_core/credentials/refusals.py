@@ -33,8 +33,8 @@ class Refusals:
     def __len__(self) -> int:
         return len(self._refusals)
 
-    def remember(self, grant: Grant, error: AwsError, reference: str) -> datetime:
-        """Keep a failure; returns until when."""
+    def remember(self, grant: Grant, error: AwsError, reference: str) -> None:
+        """Keep a failure for a few seconds."""
         seconds = RETRYABLE_SECONDS * (1 + self._random()) if error.retryable else REFUSED_SECONDS
         until = self._clock() + timedelta(seconds=seconds)
         key = _token_key(grant) if isinstance(error, WebIdentityRefused) else grant.key
@@ -42,7 +42,6 @@ class Refusals:
         self._refusals.move_to_end(key)
         while len(self._refusals) > self._max_entries:
             self._refusals.popitem(last=False)
-        return until
 
     def forget(self, grant: Grant) -> None:
         """A session was opened after all."""
@@ -68,8 +67,8 @@ def _token_key(grant: Grant) -> tuple[object, ...]:
 
 def _failure(refusal: _Refusal, remaining_seconds: float) -> ToolFailure:
     error = refusal.error
-    if isinstance(error, WebIdentityRefused):
-        return NotAuthenticated("AWS did not accept the token as a web identity; the call needs a new one.")
+    if isinstance(error, WebIdentityRefused) and error.sentence is not None:
+        return NotAuthenticated(error.sentence)
     if error.retryable or error.fault is Fault.EXPIRED:
         return Unavailable(
             "The credentials for this call cannot be obtained at the moment because AWS STS is limited, slow or down; "

@@ -27,6 +27,14 @@ class Sts:
             session, region=region, endpoint_url=endpoint_url, limits=limits, random=random, unsigned=True
         )
 
+    async def prepare(self) -> None:
+        """Build the client for `assume_role`, the process's own identity found."""
+        await self._own.prepare("sts")
+
+    async def prepare_unsigned(self) -> None:
+        """Build the client for `assume_role_with_web_identity`."""
+        await self._unsigned.prepare("sts")
+
     async def assume_role(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """`AssumeRole`, signed with the process's own identity."""
         return await self._own.invoke("sts", "assume_role", parameters)

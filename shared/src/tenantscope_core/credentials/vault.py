@@ -14,15 +14,13 @@ import anyio
 from anyio.abc import TaskGroup
 
 from tenantscope_core.credentials.aws import AwsClients
-from tenantscope_core.credentials.broker import Broker, Grant, Vended, WebIdentityRefused
+from tenantscope_core.credentials.broker import Broker, Grant, Vended
 from tenantscope_core.credentials.errors import AwsError, Fault
 from tenantscope_core.credentials.refusals import Refusals
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import NotAuthenticated, Unavailable
 
 logger = logging.getLogger(__name__)
-
-_FLIGHTS_A_CALL = 2  # a second one, where the first ended on another caller's refused token
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +48,11 @@ class VaultStats:
     sessions: int = 0
 
 
+@dataclass(frozen=True, slots=True)
 class _Entry:
-    __slots__ = ("expires", "refresh_at", "vended")
-
-    def __init__(self, vended: Vended, expires: datetime, refresh_at: datetime) -> None:
-        self.vended = vended
-        self.expires = expires
-        self.refresh_at = refresh_at
+    vended: Vended
+    expires: datetime
+    refresh_at: datetime
 
 
 class _Flight:
@@ -106,6 +102,7 @@ class Vault:
 
     async def __aenter__(self) -> Self:
         self._tasks = await anyio.create_task_group().__aenter__()
+        self._tasks.start_soon(self._prepare)
         return self
 
     async def __aexit__(
@@ -140,7 +137,7 @@ class Vault:
         if entry is not None and now < entry.expires:
             self._stats.hits += 1
             self._entries.move_to_end(grant.key)
-            if now >= entry.refresh_at and _would_extend(grant, entry) and grant.key not in self._flights:
+            if now >= entry.refresh_at and self._may_renew(grant, entry):
                 self._start(grant, refresh=True)
             return entry.vended
         return await self._fresh(grant)
@@ -154,11 +151,12 @@ class Vault:
 
     async def _fresh(self, grant: Grant) -> Vended:
         with anyio.move_on_after(self._settings.wait_seconds):
-            for _ in range(_FLIGHTS_A_CALL):
+            is_own = False
+            while not is_own:  # another's may end on that caller's token
                 flight = self._flights.get(grant.key)
                 if flight is None:
                     self._raise_if_refused(grant)
-                    flight = self._start(grant, refresh=False)
+                    flight, is_own = self._start(grant, refresh=False), True
                 await flight.ended.wait()
                 if flight.entry is not None and self._clock() < flight.entry.expires:
                     return flight.entry.vended
@@ -187,12 +185,12 @@ class Vault:
             with anyio.fail_after(self._settings.flight_seconds):
                 vended = await self._broker.assume(grant)
         except TimeoutError:
-            self._failed(grant, flight, AwsError("Timeout", "assume_role", Fault.UNREACHABLE))
+            self._failed(grant, AwsError("Timeout", "assume_role", Fault.UNREACHABLE))
         except AwsError as error:
-            self._failed(grant, flight, error)
+            self._failed(grant, error)
         except Exception as error:  # a fault in a policy or an answer must not take the other tenants' flights along
             logger.exception("vending credentials failed")
-            self._failed(grant, flight, AwsError(type(error).__name__, "assume_role"))
+            self._failed(grant, AwsError(type(error).__name__, "assume_role"))
         else:
             flight.entry = self._keep(grant, vended)
             self._stats.refreshed += flight.refresh
@@ -214,23 +212,20 @@ class Vault:
             self._stats.evicted += 1
         return entry
 
-    def _failed(self, grant: Grant, flight: _Flight, error: AwsError) -> None:
+    def _failed(self, grant: Grant, error: AwsError) -> None:
         self._stats.failed += 1
         reference = uuid.uuid4().hex[:12]
         logger.warning(
             "no credentials for server %s, tenant %s: %s (reference %s)", grant.server, grant.tenant, error, reference
         )
-        until = self._refusals.remember(grant, error, reference)
-        if not flight.refresh:
-            return
-        entry = self._entries.get(grant.key)
-        if entry is None:
-            return
-        if error.fault is Fault.DENIED and not isinstance(error, WebIdentityRefused):
-            del self._entries[grant.key]  # the role was taken away, so what it opened closes now
-        else:
-            entry.refresh_at = until
+        self._refusals.remember(grant, error, reference)
 
+    async def _prepare(self) -> None:
+        try:
+            await self._broker.prepare()
+        except Exception as error:  # the first call meets it again, and has a caller to tell
+            logger.warning("nothing is prepared for the first call: %s", error)
 
-def _would_extend(grant: Grant, entry: _Entry) -> bool:
-    return grant.token_expires is None or grant.token_expires > entry.expires
+    def _may_renew(self, grant: Grant, entry: _Entry) -> bool:
+        would_extend = grant.token_expires is None or grant.token_expires > entry.expires
+        return would_extend and grant.key not in self._flights and self._refusals.of(grant) is None
