@@ -43,8 +43,10 @@ class SigningKey:
 
     def public_pem(self) -> bytes:
         """Return the public half, as a confused verifier would take it for an HMAC secret."""
-        return self.private().public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        return (
+            self.private()
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )
 
     def jwk(self) -> dict[str, Any]:
