@@ -76,7 +76,7 @@ def tools_table(server: StandingServer) -> str:
 
 def servers_table(servers: list[StandingServer]) -> str:
     """All servers as a Markdown table, with what their catalogues cost a model to read."""
-    rows = ["| server | tools | a model reads |", "| --- | --- | --- |"]
+    rows = ["| server | tools | names, descriptions and inputs |", "| --- | --- | --- |"]
     for server in servers:
         tools = ", ".join(f"`{tool.name}`" for tool in server.spec.tools)
         size = sum(visible_bytes(tool) for tool in server.spec.tools)

@@ -99,7 +99,7 @@ async def provider_asks(sandbox: Sandbox, truth: dict[str, Any]) -> None:
         rest = ranking["other"]
         say(f"     {rest['tenants']} others{rest['total']:>39}")
         say(f"     nobody's (residual){ranking['residual']:>30}")
-        say(f"     the bill{ranking['bill']:>41}")
+        say(f"     the bill{ranking['bill']:>41}   (EffectiveCost: commitments spread over their use)")
         shown = [Decimal(row["total"]) for row in ranking["rows"]]
         require(
             sum(shown) + Decimal(rest["total"]) + Decimal(ranking["residual"]) == Decimal(ranking["bill"]),
@@ -120,6 +120,9 @@ async def provider_asks(sandbox: Sandbox, truth: dict[str, Any]) -> None:
         invoices = {one["invoice"]: cents(one["total"]) for one in truth["invoices"] if one["month"] == MONTH}
         require({tie["invoice"]: Decimal(tie["billed"]) for tie in report["invoices"]} == invoices, "invoices differ")
         require(report["reconciles"], "the allocation does not reconcile")
+        (effective,), (billed,) = report["effective_cost"], report["billed_cost"]
+        say(f"  invoiced {billed['total']}; amortised, which is what is allocated, {effective['total']}")
+        require(effective["total"] == ranking["bill"], "the report's bill is not the ranking's")
         coverage = ", ".join(f"{one['method']} {one['percent']:.1f} %" for one in report["coverage"])
         say(f"  {report['charges']:,} charges, each consumed once; {coverage}")
 

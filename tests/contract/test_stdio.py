@@ -181,3 +181,16 @@ def _listening(process: subprocess.Popen[str]) -> str:
         if said:
             return url
     raise AssertionError("the server ended before it listened")
+
+
+@pytest.mark.requirement("settings-refused-in-a-sentence")
+def test_every_job_tells_its_arguments_without_any_setting_and_refuses_wrong_ones_in_a_line(server: StandingServer):
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([console_script(server), *words], capture_output=True, text=True, timeout=30)
+
+    for job in server.spec.commands:
+        told = run(job.name, "--help")
+        assert (told.returncode, told.stderr) == (0, "")
+        wrong = run(job.name, "--nonsense")
+        assert wrong.returncode == 2
+        assert "Traceback" not in wrong.stderr

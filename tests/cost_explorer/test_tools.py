@@ -198,6 +198,14 @@ async def test_a_month_that_is_not_there_names_those_that_are(provider: Asker) -
     assert partly.compared_with is None
 
 
+async def test_a_tenant_without_any_cost_is_told_so_whatever_the_period(shared_cloud: Cloud, sources: Sources) -> None:
+    nobody = Asker(sources, shared_cloud.tenant("nobody"))
+    for period in ("latest", "2026-09"):
+        with pytest.raises(NotFound) as refused:
+            await nobody.ask(get_costs, period=period)
+        assert "nobody" in refused.value.sentence
+
+
 async def test_a_month_is_final_once_the_cloud_has_closed_its_bill(provider: Asker) -> None:
     later = replace(provider, now=NOW + timedelta(days=30))
     assert not (await later.ask(get_costs)).freshness.may_be_restated

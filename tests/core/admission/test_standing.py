@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tenantscope_core.admission.standing import ASK_AGAIN_AFTER, FRESH_FOR, TRUSTED_FOR, Standings
 from tenantscope_core.credentials.errors import AwsError, Fault
-from tenantscope_core.results.errors import TenantSuspended, Unavailable
+from tenantscope_core.results.errors import TenantNotRegistered, TenantSuspended, Unavailable
 
 
 class Registry:
@@ -67,7 +67,7 @@ async def test_the_toolkits_soft_delete_switch_counts():
 
 
 async def test_a_tenant_that_is_not_registered_is_refused():
-    with pytest.raises(TenantSuspended):
+    with pytest.raises(TenantNotRegistered):
         await Registry().require("initech")
 
 

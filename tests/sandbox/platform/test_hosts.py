@@ -34,7 +34,7 @@ def test_exports_survive_a_shell(bare_sandbox: Sandbox):
 
 def test_mcp_json_starts_servers_by_absolute_path_and_holds_no_token(bare_sandbox: Sandbox):
     servers = mcp_json(bare_sandbox, "acme", "growth")["mcpServers"]
-    assert set(servers) == {f"tenantscope-{server}" for server in SERVERS}
+    assert set(servers) == {f"tenantscope-{server}-acme" for server in SERVERS}
     for server in servers.values():
         assert Path(server["command"]).is_absolute()
         assert "TENANTSCOPE_TOKEN" not in server["env"]

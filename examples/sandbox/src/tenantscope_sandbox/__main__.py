@@ -25,9 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _up(options: argparse.Namespace) -> None:
     sandbox = Sandbox.up(options.dir, company=not options.without_company, progress=_say)
     for tenant, tier in (("acme", "growth"), (None, None)):
-        print(f"\n# mcp.json for {tenant or 'the provider'}:")
-        print(hosts.mcp_json_text(sandbox, tenant, tier))
-    print(f"\n# Tokens, good for twelve hours: {sandbox.state.root / 'tokens'}")
+        text = hosts.mcp_json_text(sandbox, tenant, tier)
+        path = sandbox.state.write_text(f"mcp.{tenant or 'provider'}.json", text + "\n")
+        token = sandbox.state.root / f"tokens/{tenant or 'provider'}.jwt"
+        print(f"\n# For a host that acts as {tenant or 'the provider'}: {path}")
+        print(f"# Its token, good for twelve hours: {token}\n{text}")
+    print("\n# Ask, as the provider: which tenants cost the most, and does it tie to the bill?")
+    print("# It runs until `make down`; another `make up` renews the tokens.")
 
 
 def _down(options: argparse.Namespace) -> None:

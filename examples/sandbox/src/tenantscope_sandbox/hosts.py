@@ -59,7 +59,7 @@ def mcp_json(sandbox: "Sandbox", tenant: str | None, tier: str | None = None) ->
     binaries = Path(sys.executable).parent
     return {
         "mcpServers": {
-            f"tenantscope-{server}": {
+            f"tenantscope-{server}-{tenant or 'provider'}": {
                 "command": str(binaries / f"tenantscope-{server}"),
                 "args": [],
                 "env": sandbox.server_env(server, tenant, tier=tier, provider=tenant is None),

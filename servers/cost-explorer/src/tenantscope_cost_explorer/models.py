@@ -110,7 +110,7 @@ class TenantRanking(_Answer):
     metric: Literal["EffectiveCost"] = "EffectiveCost"
     currency: str
     other_currencies: list[str] = Field(default=[], description="Ask for these by `currency`.")
-    bill: Amount = Field(description="The whole fleet's cost.")
+    bill: Amount = Field(description="The whole fleet's EffectiveCost; invoices are of BilledCost.")
     residual: Amount = Field(description="What no rule gives to a tenant.")
     residual_percent: float | None = None
     order_by: str
@@ -165,10 +165,20 @@ class ResidualService(_Answer):
     cost: Amount
 
 
+class MetricTotal(_Answer):
+    """The bill by one of FOCUS's metrics, in one currency."""
+
+    currency: str
+    total: Amount
+    residual: Amount
+
+
 class AllocationReport(_Answer):
     """How the bill of a period was allocated."""
 
     period: str
+    effective_cost: list[MetricTotal] = Field(description="What rules and coverage add up to: amortised.")
+    billed_cost: list[MetricTotal] = Field(description="What the invoices add up to: as charged.")
     rules_versions: list[str] = Field(description="Hash of the rules; several where they changed within the period.")
     charges: int = Field(description="Rows of the bill, each consumed once.")
     reconciles: bool = Field(description="Whether every invoice ties exactly.")

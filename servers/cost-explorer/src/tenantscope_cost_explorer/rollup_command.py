@@ -2,7 +2,6 @@
 
 import argparse
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from tenantscope_core.credentials.session import TenantSession
@@ -14,14 +13,13 @@ from tenantscope_cost_explorer.rules import RuleSet
 from tenantscope_cost_explorer.settings import Settings
 
 
-async def rollup(runtime: Runtime[Settings], aws: TenantSession, words: Sequence[str]) -> int:
-    """The command: parses its words, rolls up, prints what it does; 1 where a month failed."""
+async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argparse.Namespace) -> int:
+    """The command: rolls up and prints what it does; 1 where a month failed."""
     from tenantscope_cost_explorer.rollup import Outcome, Request, Rollup  # not loaded by a server that only answers
     from tenantscope_cost_explorer.sources.billing import open_bill
     from tenantscope_cost_explorer.sources.workbench import Limits
 
     settings = runtime.settings
-    arguments = _parser().parse_args(words)
     request = Request(tuple(arguments.month) if arguments.month and not arguments.all else None, arguments.force)
     rules = load_rules(arguments.rules or settings.allocation_rules)
     url = arguments.billing_url or settings.billing_url or f"s3://{settings.datasets_bucket}/raw/billing/focus/data/"
@@ -64,11 +62,9 @@ def load_rules(path: Path | None) -> RuleSet:
         raise InvalidArgument(f"{path}: {error}") from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tenantscope-cost-explorer rollup", description="Allocate the bill to tenants, month by month."
-    )
-    parser.add_argument("--month", type=Month.parse, nargs="+", metavar="YYYY-MM", help="only these billing months")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("--month", type=_month, nargs="+", metavar="YYYY-MM", help="only these billing months")
     parser.add_argument("--all", action="store_true", help="every month of the bill (the default)")
     parser.add_argument("--force", action="store_true", help="also what has not changed")
     parser.add_argument(
@@ -76,4 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--billing-url", metavar="URL", help="the FOCUS export: s3://…, a file or a folder")
     parser.add_argument("--rules", type=Path, metavar="FILE", help="the allocation rules")
-    return parser
+
+
+def _month(text: str) -> Month:
+    try:
+        return Month.parse(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a month is written YYYY-MM") from None

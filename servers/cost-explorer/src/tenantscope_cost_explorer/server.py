@@ -3,7 +3,7 @@
 from tenantscope_core.serving.spec import Command, ServerSpec
 
 from tenantscope_cost_explorer import __version__
-from tenantscope_cost_explorer.rollup_command import rollup
+from tenantscope_cost_explorer.rollup_command import add_arguments, rollup
 from tenantscope_cost_explorer.settings import Settings
 from tenantscope_cost_explorer.sources.open import Sources, open_sources
 from tenantscope_cost_explorer.tools import TOOLS
@@ -32,5 +32,5 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
         "AthenaWorkgroup": settings.athena_workgroup,
         "GlueDatabase": settings.glue_database,
     },
-    commands=(Command("rollup", "allocate the bill to tenants, month by month", rollup),),
+    commands=(Command("rollup", "allocate the bill to tenants, month by month", add_arguments, rollup),),
 )

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from tenantscope_core.credentials.errors import AwsError
-from tenantscope_core.results.errors import NotPermitted, TenantSuspended, Unavailable
+from tenantscope_core.results.errors import NotPermitted, TenantNotRegistered, TenantSuspended, Unavailable
 from tenantscope_core.stores.aws import AwsCaller
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,8 @@ class Standings:
         """Let an active tenant pass.
 
         Raises:
-            TenantSuspended: The registry has it switched off, or does not know it.
+            TenantSuspended: The registry has it switched off.
+            TenantNotRegistered: The registry does not know it.
             Unavailable: The registry cannot be asked, and nothing recent is known of this tenant.
         """
         now = self._clock()
@@ -51,9 +52,11 @@ class Standings:
         if seen is None or now >= seen.ask_again:
             seen = await self._ask(tenant, aws, seen)
         if seen.status is None:
-            raise TenantSuspended("This tenant is not in the registry, so it cannot be served.")
+            raise TenantNotRegistered("This tenant is not in the registry. The SaaS company has to register it first.")
         if seen.status not in ACTIVE_STATUSES:
-            raise TenantSuspended(f"This tenant is switched off in the registry: it is {seen.status}.")
+            raise TenantSuspended(
+                f"This tenant is switched off in the registry: it is {seen.status}. The SaaS company can switch it on."
+            )
 
     async def _ask(self, tenant: str, aws: AwsCaller, last: _Seen | None) -> _Seen:
         now = self._clock()

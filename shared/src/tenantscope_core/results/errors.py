@@ -119,6 +119,12 @@ class TenantSuspended(NotPermitted):
     code = "tenant_suspended"
 
 
+class TenantNotRegistered(NotPermitted):
+    """The registry does not know this tenant."""
+
+    code = "tenant_not_registered"
+
+
 class RateLimited(ToolFailure):
     """The tenant has used up its rate or its concurrent calls for now."""
 

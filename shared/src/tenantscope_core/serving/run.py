@@ -32,16 +32,14 @@ MAX_CONNECTIONS = 4_000
 
 def run(spec: ServerSpec[Any, Any], words: Sequence[str] | None = None) -> None:
     """The whole of a server's `main()`."""
-    arguments, rest = _parser(spec).parse_known_args(words)
+    arguments = _parser(spec).parse_args(words)
     job = next((command for command in spec.commands if command.name == arguments.command), None)
-    if rest and job is None:
-        raise SystemExit(f"unknown arguments: {' '.join(rest)}")
     if arguments.command == "settings":
         print(settings_table(spec.settings))  # noqa: T201
     elif arguments.command == "catalogue":
         print(catalogue(spec))  # noqa: T201
     else:
-        _serve(spec, arguments, job, rest)
+        _serve(spec, arguments, job)
 
 
 def _parser(spec: ServerSpec[Any, Any]) -> argparse.ArgumentParser:
@@ -59,13 +57,11 @@ def _parser(spec: ServerSpec[Any, Any]) -> argparse.ArgumentParser:
     jobs.add_parser("settings", help="print every setting")
     jobs.add_parser("catalogue", help="print every tool as hosts see it")
     for command in spec.commands:
-        jobs.add_parser(command.name, help=command.help, add_help=False)
+        command.add_arguments(jobs.add_parser(command.name, help=command.help, description=command.help))
     return parser
 
 
-def _serve(
-    spec: ServerSpec[Any, Any], arguments: argparse.Namespace, job: Command[Any] | None, rest: Sequence[str]
-) -> None:
+def _serve(spec: ServerSpec[Any, Any], arguments: argparse.Namespace, job: Command[Any] | None) -> None:
     environment = dict(os.environ)
     for name in ("host", "port"):
         if getattr(arguments, name, None):
@@ -81,7 +77,7 @@ def _serve(
     assembly = assemble(spec, settings)
     try:
         if job is not None:
-            code = anyio.run(_run_job, assembly, job, rest)
+            code = anyio.run(_run_job, assembly, job, arguments)
         elif arguments.command == "http":
             code = _serve_http(assembly)
         else:
@@ -140,7 +136,7 @@ def _ignored(signal_number: int, frame: object) -> None:
     """Do nothing."""
 
 
-async def _run_job(assembly: Assembly, job: Command[Any], words: Sequence[str]) -> int:
+async def _run_job(assembly: Assembly, job: Command[Any], arguments: argparse.Namespace) -> int:
     """A job runs on the path of a call: the process's token, verified, must be the provider's."""
     spec, settings = assembly.spec, assembly.settings
     with _until_signalled():
@@ -150,7 +146,7 @@ async def _run_job(assembly: Assembly, job: Command[Any], words: Sequence[str]) 
                 if not identity.caller.is_provider:
                     raise NotPermitted("It reads the whole fleet, so it needs a token of the provider.")
                 session = await vend(gate, spec.name, identity, None)
-                return await job.run(Runtime(settings, assembly.clock), session, words)
+                return await job.run(Runtime(settings, assembly.clock), session, arguments)
         except Exception as error:
             failure = as_failure(error, server=spec.name, tool=job.name)
             print(f"{job.name}: {failure.sentence}", file=sys.stderr)  # noqa: T201

@@ -1,5 +1,6 @@
 """What a server says about itself, and what it is given when it starts."""
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -27,13 +28,14 @@ class Runtime(Generic[SettingsT]):
 class Command(Generic[SettingsT]):
     """A job that a server offers beside serving, such as `rollup`: run by the provider, on the provider's role.
 
-    `run` is given the runtime, a session of the provider's role and the command line's remaining words, prints what it
-    does, and returns the exit code.
+    `add_arguments` tells its parser what it takes. `run` is given the runtime, a session of the provider's role and the
+    parsed arguments, prints what it does, and returns the exit code.
     """
 
     name: str
     help: str
-    run: Callable[[Runtime[SettingsT], TenantSession, Sequence[str]], Awaitable[int]]
+    add_arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Runtime[SettingsT], TenantSession, Namespace], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)

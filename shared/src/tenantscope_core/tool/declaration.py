@@ -97,6 +97,8 @@ class Tool:
                 rest.pop(TENANT_PARAMETER, None)
             return None, rest
         named = rest.pop(TENANT_PARAMETER, None)
+        if named is None:
+            raise InvalidArgument("tenant_id is required; list_tenants gives the ids.", parameter=TENANT_PARAMETER)
         if not is_tenant_id(named):
             raise InvalidArgument(
                 "tenant_id must be a tenant id as list_tenants gives it: 1 to 63 letters, digits, '_' or '-'.",

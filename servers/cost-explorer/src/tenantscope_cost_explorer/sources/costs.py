@@ -1,6 +1,5 @@
 """Committed costs, asked for by SQL: one tenant's own, or the fleet's."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -16,6 +15,7 @@ from tenantscope_core.stores.sql import SqlEngine, Table
 
 from tenantscope_cost_explorer.breakdown import ZERO, CostSum
 from tenantscope_cost_explorer.models import Freshness
+from tenantscope_cost_explorer.nearest import nearest
 from tenantscope_cost_explorer.ranking import TenantSum
 from tenantscope_cost_explorer.report import ALLOCATION_REPORT, InvoiceSum, RuleSum
 from tenantscope_cost_explorer.rules import Method
@@ -93,10 +93,12 @@ class Costs:
         """
         committed = await self._reader.committed(aws, ALLOCATED_COST.name, tenant)
         known = committed.manifest.months
+        if not known:
+            raise _nothing_committed(tenant)
         wanted = parse_period(period, latest=committed.manifest.latest)
         missing = [str(month) for month in wanted.months if str(month) not in known]
         if len(missing) == len(wanted.months):
-            have = f"there is cost for {min(known)} to {max(known)}" if known else "no month is committed yet"
+            have = f"there is cost for {min(known)} to {max(known)}"
             raise NotFound(f"No cost is committed for {wanted}; {have}.", parameter="period")
         before = wanted.before()
         if any(str(month) not in known for month in before.months) or missing:
@@ -273,7 +275,13 @@ class Costs:
             result = await self._engine.query(sql, (), {"costs": window.table}, aws=aws)
             known = sorted(row[0] for row in result.rows)
             if value not in known:
-                raise NotFound(f"No cost in {window.period} has that {name}; {_nearest(value, known)}.", parameter=name)
+                raise NotFound(f"No cost in {window.period} has that {name}; {_hint(value, known)}.", parameter=name)
+
+
+def _nothing_committed(tenant: str | None) -> NotFound:
+    if tenant is None:
+        return NotFound("No month is committed yet: whoever operates the server has to run its rollup first.")
+    return NotFound(f"No cost was ever committed for {tenant}: either it is new, or there is no such tenant.")
 
 
 def _filtered(filters: Mapping[str, str]) -> tuple[list[str], list[str]]:
@@ -304,11 +312,11 @@ def _last_day(rows: Sequence[_Row]) -> date | None:
     return max((r.last_start if r.keys[1] in own else r.last_end - timedelta(days=1) for r in rows), default=None)
 
 
-def _nearest(value: str, known: Sequence[str]) -> str:
-    folded = {one.casefold(): one for one in known}
-    near = [folded[one] for one in difflib.get_close_matches(value.casefold(), folded, n=5, cutoff=0.3)]
-    named = near or list(known[:5])
-    return "the nearest are " + ", ".join(repr(one) for one in named) if named else "there is none at all"
+def _hint(value: str, known: Sequence[str]) -> str:
+    near = nearest(value, known)
+    if not near:
+        return "nothing is spelt like it; leave the filter out to see what there is"
+    return "the nearest are " + ", ".join(repr(one) for one in near)
 
 
 def _names(period: Period) -> list[str]:

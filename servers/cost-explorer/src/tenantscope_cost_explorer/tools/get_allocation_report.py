@@ -1,5 +1,6 @@
 """`get_allocation_report`."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated
 
@@ -9,7 +10,14 @@ from tenantscope_core.results.money import round_half_even, round_to_total
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.breakdown import method_costs
-from tenantscope_cost_explorer.models import AllocationReport, Coverage, InvoiceTie, ResidualService, RuleCost
+from tenantscope_cost_explorer.models import (
+    AllocationReport,
+    Coverage,
+    InvoiceTie,
+    MetricTotal,
+    ResidualService,
+    RuleCost,
+)
 from tenantscope_cost_explorer.report import InvoiceSum, RuleSum
 from tenantscope_cost_explorer.sources.open import Sources
 
@@ -25,7 +33,8 @@ async def get_allocation_report(
 ) -> AllocationReport:
     """How the bill came to tenants: what each rule consumed, how much is direct, shared by use, estimated or residual.
 
-    Ties every invoice to the cent.
+    Ties every invoice to the cent. Allocation is of EffectiveCost (amortised), invoices are of BilledCost (as charged):
+    they differ where a commitment is paid in one month and used in others.
     """
     costs = call.sources.costs
     window = await costs.window(call.aws, None, period)
@@ -42,6 +51,8 @@ async def get_allocation_report(
         methods[one.method] = methods.get(one.method, Decimal(0)) + one.cost
     return AllocationReport(
         period=str(window.period),
+        effective_cost=_totals((one.currency, one.allocated + one.residual, one.residual) for one in reported.rules),
+        billed_cost=_totals((one.currency, one.billed, one.residual) for one in reported.invoices),
         rules_versions=reported.versions,
         charges=reported.charges,
         reconciles=all(one.difference == 0 for one in reported.invoices),
@@ -63,6 +74,17 @@ async def get_allocation_report(
         next="get_costs with group_by=service; rank_tenants_by_cost for the tenants",
         freshness=window.freshness(call.now, last_day),
     )
+
+
+def _totals(parts: Iterable[tuple[str, Decimal, Decimal]]) -> list[MetricTotal]:
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for currency, total, residual in parts:
+        before = sums.get(currency, (Decimal(0), Decimal(0)))
+        sums[currency] = (before[0] + total, before[1] + residual)
+    return [
+        MetricTotal(currency=currency, total=round_half_even(total), residual=round_half_even(residual))
+        for currency, (total, residual) in sorted(sums.items())
+    ]
 
 
 def _rule(one: RuleSum) -> RuleCost:

@@ -1,5 +1,6 @@
 """`list_tenants`."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ from pydantic import Field
 from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_tenant_management.models import TenantPage
+from tenantscope_tenant_management.models import TenantPage, TenantSummary
 from tenantscope_tenant_management.registry import DamagedRecord, Status, TenantFilter, summary
 from tenantscope_tenant_management.sources.open import Sources
 from tenantscope_tenant_management.sources.registry_table import damaged
@@ -58,8 +59,14 @@ async def list_tenants(
         count=len(tenants),
         truncated=more is not None,
         next_cursor=None if more is None else call.cursors.write(more, question=question),
-        next="get_tenant for one of them" if more is None else "list_tenants with the same filters and this cursor",
+        next=_next(tenants, more),
     )
+
+
+def _next(tenants: Sequence[TenantSummary], more: object) -> str:
+    if more is not None:
+        return "list_tenants with the same filters and this cursor"
+    return "get_tenant for one of them" if tenants else "list_tenants with fewer filters: nothing matches these"
 
 
 def _tag(text: str | None) -> tuple[str, str] | None:
