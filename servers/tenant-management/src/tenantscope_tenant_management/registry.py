@@ -4,12 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 from tenantscope_tenant_management.models import Quota, TenantProfile, TenantSummary
 
 Status = Literal["active", "trial", "pending", "suspended", "offboarding", "offboarded"]
-STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class DamagedRecord(ValueError):

@@ -1,5 +1,6 @@
 """The one way a tool is written: `@tool(...)` around an async function whose first parameter is the call."""
 
+import functools
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -92,11 +93,11 @@ class Tool:
                     parameter=TENANT_PARAMETER,
                 )
             return caller.tenant, rest
-        if self.names_tenant == "no" or (rest.get(TENANT_PARAMETER) is None and self.names_tenant == "optional"):
-            if self.names_tenant == "optional":
-                rest.pop(TENANT_PARAMETER, None)
+        if self.names_tenant == "no":
             return None, rest
         named = rest.pop(TENANT_PARAMETER, None)
+        if named is None and self.names_tenant == "optional":
+            return None, rest
         if named is None:
             raise InvalidArgument("tenant_id is required; list_tenants gives the ids.", parameter=TENANT_PARAMETER)
         if not is_tenant_id(named):
@@ -114,6 +115,7 @@ class Tool:
         """
         return validated(self.arguments, arguments)
 
+    @functools.cache  # noqa: B019  (tools live as long as the process, and schemas take long to make)
     def listed(self, audience: Audience) -> types.Tool:
         """The tool as `tools/list` shows it to an audience; only the provider is shown a tenant parameter."""
         schema = flat_schema(self.arguments)

@@ -120,7 +120,7 @@ class ToolPath(Generic[SourcesT]):
             tenant, rest = tool.tenant_of(caller, arguments)
             record.tenant = tenant
             bound = tool.bound(rest)
-            session = await self._vend(identity, tenant)
+            session = await vend(gate, self._server, identity, tenant)
             if gate.standings is not None and not caller.is_provider and tenant is not None:
                 await gate.standings.require_active(tenant, session)
             call = Call(
@@ -135,9 +135,6 @@ class ToolPath(Generic[SourcesT]):
                 report_progress=report_progress,
             )
             return answered(await tool.function(call, **bound))
-
-    async def _vend(self, identity: Identity, tenant: str | None) -> TenantSession:
-        return await vend(self._gate, self._server, identity, tenant)
 
 
 async def vend(gate: Gatekeepers, server: str, identity: Identity, tenant: str | None) -> TenantSession:
