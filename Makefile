@@ -10,7 +10,8 @@ export UV
 VENV := .venv
 FLOOR := .venv-floor
 STRANDS := .venv-strands
-EDITABLE := shared servers/tenant-management servers/cost-explorer examples/sandbox
+EDITABLE := shared servers/tenant-management servers/cost-explorer servers/metrics-logs servers/semantic-cache \
+            servers/memory servers/pricing examples/sandbox
 PROJECTS := pyproject.toml $(EDITABLE:%=%/pyproject.toml)
 RUN := $(VENV)/bin/python
 PYTEST_ARGS ?=
@@ -118,7 +119,7 @@ lock: | $(UV) ## Resolve the newest versions within bounds and write the locks
 	echo "$(MCP_FLOOR)" | sed 's/mcp==\(.*\)/mcp==\1\nmcp-types==\1/' | $(UV) pip compile -q --universal --no-deps --generate-hashes --no-header -o requirements.floor.lock -
 	echo "uv>=0.9,<1" | $(UV) pip compile -q --universal --generate-hashes --no-header -o requirements.tools.lock -
 	cd examples/sandbox/emulator && $(abspath $(shell command -v $(UV))) pip compile -q --universal --generate-hashes --no-header -o requirements.lock requirements.in
-	cd examples/strands && $(abspath $(shell command -v $(UV))) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-package tenantscope-core -o requirements.lock requirements.in ../../servers/tenant-management/pyproject.toml ../../servers/cost-explorer/pyproject.toml
+	cd examples/strands && $(abspath $(shell command -v $(UV))) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-package tenantscope-core -o requirements.lock requirements.in $(patsubst %,../../%/pyproject.toml,$(filter servers/%,$(EDITABLE)))
 
 .PHONY: clean
 clean: ## Remove environments and the sandbox's state

@@ -12,7 +12,9 @@ from .state import REPOSITORY
 if TYPE_CHECKING:
     from .sandbox import Sandbox
 
-SERVERS = ("tenant-management", "cost-explorer")
+SERVERS = ("tenant-management", "cost-explorer", "metrics-logs", "semantic-cache", "memory", "pricing")
+ON_DATASETS = ("cost-explorer", "metrics-logs", "pricing")
+ON_POSTGRES = ("semantic-cache", "memory")
 RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
 
 
@@ -34,15 +36,20 @@ def server_env(
         "TENANTSCOPE_TENANTS_TABLE": sandbox.table,
         "TENANTSCOPE_VALKEY_URL": sandbox.valkey_url,
     }
-    if server == "cost-explorer":
+    if server in ON_DATASETS:
         environment |= {
             "TENANTSCOPE_DATASETS_BUCKET": sandbox.bucket,
-            "TENANTSCOPE_ALLOCATION_RULES": str(RULES),
             "TENANTSCOPE_ATHENA_WORKGROUP": sandbox.outputs["AthenaWorkgroup"],
             "TENANTSCOPE_GLUE_DATABASE": sandbox.outputs["GlueDatabase"],
         }
-    if server in ("memory", "semantic-cache"):
-        environment["TENANTSCOPE_POSTGRES_DSN"] = sandbox.postgres_dsn
+    if server == "cost-explorer":
+        environment["TENANTSCOPE_ALLOCATION_RULES"] = str(RULES)
+    if server in ON_POSTGRES:
+        environment |= {
+            "TENANTSCOPE_POSTGRES_DSN": sandbox.postgres_dsn,
+            "TENANTSCOPE_POSTGRES_SCHEMA": server.replace("-", "_"),
+            "TENANTSCOPE_EMBEDDER": "local",
+        }
     if tenant or provider:
         environment["TENANTSCOPE_TOKEN_FILE"] = str(token_file(sandbox, tenant, tier))
     return environment

@@ -18,8 +18,14 @@ from tenantscope_core.results.errors import NotPermitted
 from tenantscope_core.serving.assembly import Assembly, assemble, catalogue
 from tenantscope_core.serving.http import http_app
 from tenantscope_core.serving.logs import configure_logging
-from tenantscope_core.serving.settings import WrongSettings, load_settings, misspelt_settings, settings_table
-from tenantscope_core.serving.spec import Command, Runtime, ServerSpec
+from tenantscope_core.serving.settings import (
+    CoreSettings,
+    WrongSettings,
+    load_settings,
+    misspelt_settings,
+    settings_table,
+)
+from tenantscope_core.serving.spec import Command, OperatorCommand, Runtime, ServerSpec
 from tenantscope_core.serving.telemetry import start_telemetry
 from tenantscope_core.tool.outcome import as_failure
 from tenantscope_core.tool.path import vend
@@ -61,7 +67,9 @@ def _parser(spec: ServerSpec[Any, Any]) -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(spec: ServerSpec[Any, Any], arguments: argparse.Namespace, job: Command[Any] | None) -> None:
+def _serve(
+    spec: ServerSpec[Any, Any], arguments: argparse.Namespace, job: Command[Any] | OperatorCommand[Any] | None
+) -> None:
     environment = dict(os.environ)
     for name in ("host", "port"):
         if getattr(arguments, name, None):
@@ -69,10 +77,12 @@ def _serve(spec: ServerSpec[Any, Any], arguments: argparse.Namespace, job: Comma
     settings = load_settings(spec.settings, environment)
     configure_logging(settings.log_level, "text" if job else settings.log_format, spec.package)
 
-    if settings.tenants_table is None:
+    if settings.tenants_table is None and not isinstance(job, OperatorCommand):
         log.warning("TENANTSCOPE_TENANTS_TABLE is not set: a tenant that is suspended is served all the same")
     for sentence in misspelt_settings(spec.settings, environment):
         log.warning(sentence)
+    if isinstance(job, OperatorCommand):
+        sys.exit(anyio.run(_run_operators, spec.name, job, settings, arguments))
     stop_telemetry = start_telemetry(spec.name, spec.version, environment)
     assembly = assemble(spec, settings)
     try:
@@ -148,9 +158,24 @@ async def _run_job(assembly: Assembly, job: Command[Any], arguments: argparse.Na
                 session = await vend(gate, spec.name, identity, None)
                 return await job.run(Runtime(settings, assembly.clock), session, arguments)
         except Exception as error:
-            failure = as_failure(error, server=spec.name, tool=job.name)
-            print(f"{job.name}: {failure.sentence}", file=sys.stderr)  # noqa: T201
+            _say_failure(error, spec.name, job.name)
     return 1
+
+
+async def _run_operators(
+    server: str, job: OperatorCommand[Any], settings: CoreSettings, arguments: argparse.Namespace
+) -> int:
+    with _until_signalled():
+        try:
+            return await job.run(settings, arguments)
+        except Exception as error:
+            _say_failure(error, server, job.name)
+    return 1
+
+
+def _say_failure(error: Exception, server: str, job: str) -> None:
+    failure = as_failure(error, server=server, tool=job)
+    print(f"{job}: {failure.sentence}", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager

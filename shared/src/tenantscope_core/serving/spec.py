@@ -12,14 +12,15 @@ from tenantscope_core.serving.settings import CoreSettings
 from tenantscope_core.tool.declaration import Tool
 
 SettingsT = TypeVar("SettingsT", bound=CoreSettings)
+SettingsT_co = TypeVar("SettingsT_co", bound=CoreSettings, covariant=True)
 SourcesT = TypeVar("SourcesT")
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime(Generic[SettingsT]):
+class Runtime(Generic[SettingsT_co]):
     """What a server's sources are opened with: its settings, the clock and its own tools, never a tenant."""
 
-    settings: SettingsT
+    settings: SettingsT_co
     clock: Callable[[], datetime]
     tools: Sequence[Tool] = ()
 
@@ -39,6 +40,19 @@ class Command(Generic[SettingsT]):
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorCommand(Generic[SettingsT]):
+    """A job that touches no tenant's data and no AWS, such as `migrate`: run by an operator, without a token.
+
+    `add_arguments` tells its parser what it takes. `run` prints what it does and returns the exit code.
+    """
+
+    name: str
+    help: str
+    add_arguments: Callable[[ArgumentParser], None]
+    run: Callable[[SettingsT, Namespace], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec(Generic[SettingsT, SourcesT]):
     """A server: its name, what it tells a model, its tools, and how its sources are opened."""
 
@@ -51,7 +65,7 @@ class ServerSpec(Generic[SettingsT, SourcesT]):
     settings: type[SettingsT]
     open_sources: Callable[[Runtime[SettingsT]], AbstractAsyncContextManager[SourcesT]]
     policy_names: Callable[[SettingsT], dict[str, str]]
-    commands: Sequence[Command[Any]] = field(default=())
+    commands: Sequence[Command[Any] | OperatorCommand[Any]] = field(default=())
 
     def __post_init__(self) -> None:
         names = [tool.name for tool in self.tools]

@@ -17,7 +17,16 @@ from .keys import Keys, SigningKey
 
 AUDIENCE = "https://tenantscope.sandbox/mcp"
 TAGS_CLAIM = "https://aws.amazon.com/tags"
-TENANT_SCOPES = ("tenants:read", "costs:read")
+TENANT_SCOPES = (
+    "tenants:read",
+    "costs:read",
+    "usage:read",
+    "cache:read",
+    "cache:write",
+    "memory:read",
+    "memory:write",
+    "pricing:read",
+)
 PROVIDER_SCOPES = (*TENANT_SCOPES, "provider")
 LIFETIME_SECONDS = 12 * 3600
 

@@ -1,0 +1,27 @@
+"""The server: its name, what it tells a model, its tools and its jobs."""
+
+from tenantscope_core.serving.spec import ServerSpec
+
+from tenantscope_memory import __version__
+from tenantscope_memory.settings import Settings
+from tenantscope_memory.sources.open import Sources, open_sources
+from tenantscope_memory.tools import TOOLS
+
+INSTRUCTIONS = """\
+What an agent knows of a tenant's user.
+"""
+
+NO_TABLE = "x"
+"""Stands in the policy where there is no registry: shorter than a table's name may be, so that it opens none."""
+
+SERVER: ServerSpec[Settings, Sources] = ServerSpec(
+    name="memory",
+    version=__version__,
+    title="Tenantscope: memory",
+    instructions=INSTRUCTIONS,
+    package="tenantscope_memory",
+    tools=TOOLS,
+    settings=Settings,
+    open_sources=open_sources,
+    policy_names=lambda settings: {"TenantsTable": settings.tenants_table or NO_TABLE},
+)

@@ -1,0 +1,14 @@
+"""`tenantscope-metrics-logs`."""
+
+from tenantscope_core.serving.run import run
+
+from tenantscope_metrics_logs.server import SERVER
+
+
+def main() -> None:
+    """Run the server or one of its commands."""
+    run(SERVER)
+
+
+if __name__ == "__main__":
+    main()

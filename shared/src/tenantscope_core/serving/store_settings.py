@@ -1,0 +1,61 @@
+"""Settings that several servers share: where datasets are, PostgreSQL, and what embeds."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from tenantscope_core.serving.settings import CoreSettings
+
+
+class DatasetSettings(CoreSettings):
+    """Of servers that answer from datasets."""
+
+    datasets_bucket: str = Field(description="The S3 bucket of the datasets.")
+    sql_engine: Literal["duckdb", "athena"] = Field(
+        default="duckdb", description="What answers: DuckDB in this process, or Athena for what outgrows it."
+    )
+    athena_workgroup: str = Field(default="tenantscope", description="The Athena workgroup.")
+    glue_database: str = Field(default="tenantscope", description="The Glue database of the datasets.")
+    cache_dir: Path | None = Field(
+        default=None, description="DuckDB: where fetched objects are kept; a folder of the process's own if unset."
+    )
+    cache_megabytes: int = Field(default=1_024, ge=16, description="DuckDB: how much of them is kept.")
+
+
+class RollupSettings(DatasetSettings):
+    """Of servers that also write datasets."""
+
+    rollup_memory: str = Field(default="1GB", pattern=r"\d+(MB|GB)", description="rollup: memory for DuckDB.")
+    rollup_threads: int = Field(default=2, ge=1, le=256, description="rollup: threads for DuckDB.")
+    rollup_dir: Path | None = Field(default=None, description="rollup: a folder for copies; a temporary one if unset.")
+
+
+class PostgresSettings(CoreSettings):
+    """Of servers whose data lies in PostgreSQL."""
+
+    postgres_dsn: SecretStr = Field(
+        description="PostgreSQL with pgvector, as a login that owns nothing and bypasses nothing."
+    )
+    postgres_schema: str = Field(
+        default="tenantscope", pattern=r"[a-z_][a-z0-9_]{0,62}", description="The schema that holds the tables."
+    )
+    postgres_connections: int = Field(default=10, ge=1, le=200, description="Connections of one process, at most.")
+    postgres_owner_dsn: SecretStr | None = Field(
+        default=None, description="migrate: PostgreSQL as the owner of the tables."
+    )
+
+
+class EmbeddingSettings(CoreSettings):
+    """Of servers that embed text."""
+
+    embedder: str = Field(
+        default="bedrock:amazon.titan-embed-text-v2:0",
+        pattern=r"local|bedrock:[a-z0-9.:-]+",
+        description="What embeds: `bedrock:<model id>` (Titan, Cohere, Nova), or `local`: all-MiniLM-L6-v2 in this "
+        "process, which needs the extra `local-embeddings` and the weights.",
+    )
+    embedding_dimensions: int | None = Field(
+        default=None, description="Length of the vectors, where the model offers several; its default if unset."
+    )
+    embedding_threads: int = Field(default=1, ge=1, le=64, description="local: threads for one batch.")
