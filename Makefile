@@ -28,7 +28,7 @@ demo: setup ## Start the sandbox, run an agent session against it, show its answ
 
 .PHONY: up
 up: setup ## Start the sandbox and leave it running; prints an mcp.json and tokens
-	@$(RUN) examples/demo/rollup.py
+	@$(RUN) examples/demo/prepare.py
 	@$(VENV)/bin/tenantscope-sandbox up
 
 .PHONY: down

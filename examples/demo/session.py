@@ -17,7 +17,7 @@ import anyio
 from botocore.exceptions import ClientError
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
-from rollup import BINARIES, roll_up, say
+from prepare import BINARIES, prepare, say
 from tenantscope_sandbox import Sandbox
 from tenantscope_sandbox.state import default_directory
 
@@ -186,7 +186,7 @@ def main() -> int:
     started = time.perf_counter()
     with Sandbox.running(default_directory(), progress=lambda line: say(f"[sandbox] {line}")) as sandbox:
         say("[sandbox] allocating twelve months of bills")
-        roll_up(sandbox)
+        prepare(sandbox)
         try:
             session(sandbox)
         except Difference as difference:

@@ -15,6 +15,7 @@ from .state import REPOSITORY, State
 
 STACK = "tenantscope"
 EXECUTION_USER = "tenantscope-execution"
+TEMPLATES = "tenantscope-templates"
 TEMPLATE = REPOSITORY / "examples/deploy/tenantscope.yaml"
 DEPLOY_SECONDS = 60
 
@@ -55,7 +56,7 @@ def provision(state: State, endpoint: str, root: Credentials, issuer_url: str, a
         "OidcProviderArn": provider,
         "RequireTls": "false",
     }
-    outputs = _deploy(state, root.client("cloudformation", endpoint), parameters)
+    outputs = _deploy(state, root.client("cloudformation", endpoint), root.client("s3", endpoint), parameters)
     iam.attach_user_policy(UserName=EXECUTION_USER, PolicyArn=outputs["ExecutionPolicyArn"])
     return outputs
 
@@ -81,15 +82,16 @@ def _oidc_provider(iam: Any, issuer_url: str, audience: str) -> str:
     return arn
 
 
-def _deploy(state: State, cloudformation: Any, parameters: dict[str, str]) -> dict[str, str]:
+def _deploy(state: State, cloudformation: Any, s3: Any, parameters: dict[str, str]) -> dict[str, str]:
     body = TEMPLATE.read_text()
     digest = hashlib.sha256(repr((body, sorted(parameters.items()))).encode()).hexdigest()
     stack = _stack(cloudformation)
     if stack is None or state.read("deployed.json").get("digest") != digest:
+        url = _upload(s3, body, digest)
         deploy = cloudformation.create_stack if stack is None else cloudformation.update_stack
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
         try:
-            deploy(StackName=STACK, TemplateBody=body, Parameters=given, Capabilities=["CAPABILITY_NAMED_IAM"])
+            deploy(StackName=STACK, TemplateURL=url, Parameters=given, Capabilities=["CAPABILITY_NAMED_IAM"])
         except ClientError as error:
             if "No updates" not in str(error):
                 raise
@@ -99,6 +101,13 @@ def _deploy(state: State, cloudformation: Any, parameters: dict[str, str]) -> di
             raise PartFailed(f"aws: the template did not deploy:\n{_failures(cloudformation)}")
         state.write("deployed.json", {"digest": digest})
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _upload(s3: Any, body: str, digest: str) -> str:
+    """The URL of the template: it is longer than CloudFormation takes in a request."""
+    s3.create_bucket(Bucket=TEMPLATES)
+    s3.put_object(Bucket=TEMPLATES, Key=f"{digest}.yaml", Body=body.encode())
+    return f"https://s3.amazonaws.com/{TEMPLATES}/{digest}.yaml"
 
 
 def _stack(cloudformation: Any) -> dict[str, Any] | None:

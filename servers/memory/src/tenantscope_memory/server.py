@@ -1,5 +1,6 @@
 """The server: its name, what it tells a model, its tools and its jobs."""
 
+from tenantscope_core.serving.migrate import migrate_command
 from tenantscope_core.serving.spec import ServerSpec
 
 from tenantscope_memory import __version__
@@ -24,4 +25,5 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     settings=Settings,
     open_sources=open_sources,
     policy_names=lambda settings: {"TenantsTable": settings.tenants_table or NO_TABLE},
+    commands=(migrate_command("tenantscope_memory"),),
 )

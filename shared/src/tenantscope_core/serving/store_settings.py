@@ -37,9 +37,7 @@ class PostgresSettings(CoreSettings):
     postgres_dsn: SecretStr = Field(
         description="PostgreSQL with pgvector, as a login that owns nothing and bypasses nothing."
     )
-    postgres_schema: str = Field(
-        default="tenantscope", pattern=r"[a-z_][a-z0-9_]{0,62}", description="The schema that holds the tables."
-    )
+    postgres_schema: str = Field(pattern=r"[a-z_][a-z0-9_]{0,62}", description="The schema that holds the tables.")
     postgres_connections: int = Field(default=10, ge=1, le=200, description="Connections of one process, at most.")
     postgres_owner_dsn: SecretStr | None = Field(
         default=None, description="migrate: PostgreSQL as the owner of the tables."
