@@ -1,12 +1,14 @@
 """`tenantscope-memory`."""
 
-from tenantscope_core.serving.run import run
-
-from tenantscope_memory.server import SERVER
+from tenantscope_core.serving.start import importing
 
 
 def main() -> None:
     """Run the server or one of its commands."""
+    with importing():
+        from tenantscope_core.serving.run import run
+
+        from tenantscope_memory.server import SERVER
     run(SERVER)
 
 
