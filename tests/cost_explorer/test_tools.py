@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cost_explorer.asking import NOW, Asker
 from cost_explorer.test_rollup import Company
+from fixtures.asking import NOW, Asker
 from fixtures.clock import Clock
 from fixtures.stores import Cloud
 from tenantscope_core.identity.caller import Audience

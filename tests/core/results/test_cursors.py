@@ -45,3 +45,12 @@ def test_anything_invented_is_refused(raw: bytes, text: str):
     for invented in (base64.urlsafe_b64encode(raw).decode(), text, "A" * 5_000):
         with pytest.raises(InvalidCursor):
             cursors.read(invented, question=QUESTION)
+
+
+def test_a_page_begins_where_the_one_before_ended_as_long_as_the_data_are_the_same():
+    cursors, versions = KEY.bind(**OWNER), [f"run-{number:04d}-of-a-month" for number in range(240)]
+    assert cursors.start(None, question=QUESTION, version=versions) == 0
+    cursor = cursors.following(60, question=QUESTION, version=versions)
+    assert cursors.start(cursor, question=QUESTION, version=versions) == 60
+    with pytest.raises(InvalidCursor):
+        cursors.start(cursor, question=QUESTION, version=[*versions[1:], "another"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tenantscope_core.results.answers import percent
 from tenantscope_core.results.money import round_half_even, round_to_total
 
 from tenantscope_cost_explorer.models import CostRow, CurrencyCosts, MethodCost, OtherCosts
@@ -30,11 +31,6 @@ def by_currency(sums: Sequence[CostSum], *, limit: int, in_order_of_time: bool, 
         currencies.setdefault(one.currency, []).append(one)
     made = [_currency(name, group, limit, in_order_of_time, compare) for name, group in currencies.items()]
     return sorted(made, key=lambda costs: (-abs(costs.total), costs.currency))
-
-
-def percent(part: Decimal, total: Decimal) -> float | None:
-    """A share in per cent with one decimal; None where the total is not positive."""
-    return round(float(part / total * 100), 1) if total > 0 else None
 
 
 def _currency(

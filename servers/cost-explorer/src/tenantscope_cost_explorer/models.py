@@ -1,26 +1,20 @@
 """What the tools answer. Costs are EffectiveCost unless named otherwise, with their currency beside them."""
 
-from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+from tenantscope_core.results import answers
+from tenantscope_core.results.answers import Answer
 from tenantscope_core.results.money import Amount
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Freshness(_Answer):
+class Freshness(answers.Freshness):
     """How complete and final the numbers are."""
 
-    data_through: date | None = Field(default=None, description="Last day in the period with a charge.")
     may_be_restated: bool = Field(description="Whether the cloud may still change the bill of the period.")
-    missing_months: list[str] = Field(default=[], description="Months of the period for which nothing is committed.")
-    stale: bool = Field(default=False, description="Storage does not answer; this is the last that was known.")
 
 
-class CostRow(_Answer):
+class CostRow(Answer):
     """The cost of one service, feature, environment, charge category, day or month."""
 
     name: str = Field(description="(none) where charges do not say.")
@@ -30,7 +24,7 @@ class CostRow(_Answer):
     change: Amount | None = Field(default=None, description="cost - before.")
 
 
-class OtherCosts(_Answer):
+class OtherCosts(Answer):
     """All that is not listed, so that rows and other sum to the total."""
 
     rows: int = Field(description="How many are in here.")
@@ -39,7 +33,7 @@ class OtherCosts(_Answer):
     change: Amount | None = None
 
 
-class MethodCost(_Answer):
+class MethodCost(Answer):
     """How sure the number is: what came to tenants in one way."""
 
     method: str = Field(
@@ -50,7 +44,7 @@ class MethodCost(_Answer):
     percent: float | None = Field(default=None, description="Share of the total.")
 
 
-class CurrencyCosts(_Answer):
+class CurrencyCosts(Answer):
     """The costs in one currency."""
 
     currency: str
@@ -65,7 +59,7 @@ class CurrencyCosts(_Answer):
     methods: list[MethodCost] = Field(description="The total by allocation method.")
 
 
-class CostReport(_Answer):
+class CostReport(Answer):
     """Costs over a period."""
 
     of: str = Field(description="The tenant, or `fleet`, which includes the residual.")
@@ -73,13 +67,13 @@ class CostReport(_Answer):
     compared_with: str | None = Field(default=None, description="The period before.")
     metric: Literal["EffectiveCost"] = Field(default="EffectiveCost", description="FOCUS: amortised, after discounts.")
     group_by: str
-    filters: dict[str, str] = {}
+    filters: dict[str, str] = Field(default={}, description="What the cost is narrowed to.")
     costs: list[CurrencyCosts] = Field(description="One entry a currency; currencies are never added up.")
     freshness: Freshness
     next: str = Field(description="What to call for more.")
 
 
-class TenantCost(_Answer):
+class TenantCost(Answer):
     """What one tenant costs."""
 
     rank: int
@@ -93,7 +87,7 @@ class TenantCost(_Answer):
     change: Amount | None = Field(default=None, description="total - before.")
 
 
-class OtherTenants(_Answer):
+class OtherTenants(Answer):
     """The tenants that are not on this page."""
 
     tenants: int
@@ -102,7 +96,7 @@ class OtherTenants(_Answer):
     change: Amount | None = None
 
 
-class TenantRanking(_Answer):
+class TenantRanking(Answer):
     """Tenants by cost. rows + other + residual = bill."""
 
     period: str
@@ -125,7 +119,7 @@ class TenantRanking(_Answer):
     next: str = Field(description="What to call for more.")
 
 
-class RuleCost(_Answer):
+class RuleCost(Answer):
     """What one rule consumed, in one currency."""
 
     rule: str = Field(description="(no rule): charges that none matched.")
@@ -137,7 +131,7 @@ class RuleCost(_Answer):
     residual: Amount = Field(description="Did not: no tenant, or no driver measured anything.")
 
 
-class Coverage(_Answer):
+class Coverage(Answer):
     """What came to tenants in one way, in one currency."""
 
     method: str
@@ -146,7 +140,7 @@ class Coverage(_Answer):
     percent: float | None = None
 
 
-class InvoiceTie(_Answer):
+class InvoiceTie(Answer):
     """One invoice against what was made of it, in BilledCost."""
 
     invoice: str
@@ -157,7 +151,7 @@ class InvoiceTie(_Answer):
     difference: Amount = Field(description="billed - allocated - residual, before rounding; always 0.00.")
 
 
-class ResidualService(_Answer):
+class ResidualService(Answer):
     """A service with cost that is nobody's."""
 
     service: str
@@ -165,7 +159,7 @@ class ResidualService(_Answer):
     cost: Amount
 
 
-class MetricTotal(_Answer):
+class MetricTotal(Answer):
     """The bill by one of FOCUS's metrics, in one currency."""
 
     currency: str
@@ -173,7 +167,7 @@ class MetricTotal(_Answer):
     residual: Amount
 
 
-class AllocationReport(_Answer):
+class AllocationReport(Answer):
     """How the bill of a period was allocated."""
 
     period: str

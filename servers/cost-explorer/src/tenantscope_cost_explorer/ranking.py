@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from tenantscope_core.results.answers import percent
 from tenantscope_core.results.money import round_half_even, round_to_total
 
-from tenantscope_cost_explorer.breakdown import ZERO, percent
+from tenantscope_cost_explorer.breakdown import ZERO
 from tenantscope_cost_explorer.models import OtherTenants, TenantCost
 
 Order = Literal["cost", "change"]

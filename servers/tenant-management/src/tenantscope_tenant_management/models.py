@@ -3,14 +3,11 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+from tenantscope_core.results.answers import Answer
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IsolationLayer(_Answer):
+class IsolationLayer(Answer):
     """One thing that keeps this caller to its own data, and who enforces it."""
 
     layer: str = Field(description="What is narrowed.")
@@ -18,7 +15,7 @@ class IsolationLayer(_Answer):
     how: str = Field(description="By what.")
 
 
-class CallerView(_Answer):
+class CallerView(Answer):
     """A caller as this server sees it."""
 
     audience: Literal["tenant", "provider"] = Field(description="A tenant's caller, or the SaaS company's own.")
@@ -33,7 +30,7 @@ class CallerView(_Answer):
     isolation: list[IsolationLayer] = Field(description="What keeps this caller to its own data, layer by layer.")
 
 
-class Quota(_Answer):
+class Quota(Answer):
     """A limit of the tenant and, where it is metered, how much of it is used."""
 
     name: str
@@ -42,7 +39,7 @@ class Quota(_Answer):
     used_as_of: datetime | None = Field(default=None, description="When `used` was measured.")
 
 
-class TenantProfile(_Answer):
+class TenantProfile(Answer):
     """Everything the registry says of one tenant."""
 
     tenant_id: str
@@ -60,7 +57,7 @@ class TenantProfile(_Answer):
     version: int = Field(description="Grows with each change; an update names the version it was made on.")
 
 
-class TenantSummary(_Answer):
+class TenantSummary(Answer):
     """One tenant in a list."""
 
     tenant_id: str
@@ -71,7 +68,7 @@ class TenantSummary(_Answer):
     last_active: datetime | None = None
 
 
-class TenantPage(_Answer):
+class TenantPage(Answer):
     """A page of tenants in order of name."""
 
     tenants: list[TenantSummary]

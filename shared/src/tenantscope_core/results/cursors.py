@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,29 @@ class Cursors:
             raise InvalidCursor
         return dict(json.loads(body))
 
+    def start(self, cursor: str | None, *, question: Mapping[str, Any], version: Sequence[str]) -> int:
+        """Where the page begins that a caller asks for; 0 without a cursor.
+
+        Raises:
+            InvalidCursor: As `read`, or the list was made from another `version` of its data, and its order may differ.
+        """
+        if cursor is None:
+            return 0
+        position = self.read(cursor, question=question)
+        if position["version"] != _digest(version):
+            raise InvalidCursor
+        return int(position["start"])
+
+    def following(self, start: int, *, question: Mapping[str, Any], version: Sequence[str]) -> str:
+        """The cursor of the page that begins at `start`."""
+        return self.write({"start": start, "version": _digest(version)}, question=question)
+
     def _mac(self, body: bytes, question: Mapping[str, Any]) -> bytes:
         asked = json.dumps(question, separators=(",", ":"), sort_keys=True, default=str).encode()
         parts = b"".join(len(part).to_bytes(4, "big") + part for part in (self.owner, asked, body))
         return hmac.new(self.secret, parts, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
+def _digest(version: Sequence[str]) -> str:
+    """Short, however many parts there are: a cursor has a longest length."""
+    return hashlib.sha256(json.dumps(list(version)).encode()).hexdigest()[:16]

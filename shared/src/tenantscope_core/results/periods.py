@@ -73,6 +73,11 @@ class Period:
         return tuple(first.shift(n) for n in range(count))
 
     @property
+    def month_names(self) -> list[str]:
+        """The names of the months it touches, in order."""
+        return [str(month) for month in self.months]
+
+    @property
     def is_whole_months(self) -> bool:
         """Whether it begins and ends with a month."""
         return self.start.day == 1 and self.end.day == 1

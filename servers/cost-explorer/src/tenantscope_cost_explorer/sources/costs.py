@@ -7,15 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 from tenantscope_core.results.errors import InvalidArgument, NotFound, Unavailable
-from tenantscope_core.results.periods import Period, parse_period
+from tenantscope_core.results.names import exact, hint
+from tenantscope_core.results.periods import Period
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.schemas import ALLOCATED_COST, USAGE
 from tenantscope_core.stores.sql import SqlEngine, Table
+from tenantscope_core.stores.windows import Window, open_window
 
 from tenantscope_cost_explorer.breakdown import ZERO, CostSum
 from tenantscope_cost_explorer.models import Freshness
-from tenantscope_cost_explorer.nearest import nearest
 from tenantscope_cost_explorer.ranking import TenantSum
 from tenantscope_cost_explorer.report import ALLOCATION_REPORT, InvoiceSum, RuleSum
 from tenantscope_cost_explorer.rules import Method
@@ -36,25 +37,10 @@ GROUPS = {
 TIME_GROUPS = ("day", "month")
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A period as far as it is committed, and the one before it where all of that is."""
-
-    table: Table
-    period: Period
-    before: Period | None
-    missing: list[str]
-
-    def freshness(self, now: datetime, last_day: date | None) -> Freshness:
-        """How complete and final its costs are, `last_day` being the last with a charge."""
-        final = self.period.months[-1].shift(1).first_day + RESTATED_FOR
-        within = None if last_day is None else min(last_day, self.period.end - timedelta(days=1))
-        return Freshness(
-            data_through=within,
-            may_be_restated=now.date() < final,
-            missing_months=self.missing,
-            stale=self.table.stale_since is not None,
-        )
+def freshness(window: Window, now: datetime, last_day: date | None) -> Freshness:
+    """How complete and final the costs of a window are, `last_day` being the last with a charge."""
+    final = window.period.months[-1].shift(1).first_day + RESTATED_FOR
+    return Freshness(**window.freshness(last_day).model_dump(), may_be_restated=now.date() < final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +77,7 @@ class Costs:
             InvalidArgument: It is no period.
             NotFound: Nothing of it is committed; the months that are, are named.
         """
-        committed = await self._reader.committed(aws, ALLOCATED_COST.name, tenant)
-        known = committed.manifest.months
-        if not known:
-            raise _nothing_committed(tenant)
-        wanted = parse_period(period, latest=committed.manifest.latest)
-        missing = [str(month) for month in wanted.months if str(month) not in known]
-        if len(missing) == len(wanted.months):
-            have = f"there is cost for {min(known)} to {max(known)}"
-            raise NotFound(f"No cost is committed for {wanted}; {have}.", parameter="period")
-        before = wanted.before()
-        if any(str(month) not in known for month in before.months) or missing:
-            return Window(Table.of(ALLOCATED_COST, committed, _names(wanted)), wanted, None, missing)
-        months = {*_names(wanted), *_names(before)}
-        return Window(Table.of(ALLOCATED_COST, committed, months), wanted, before, missing)
+        return await open_window(self._reader, aws, ALLOCATED_COST, tenant, period, noun="cost")
 
     async def sums(
         self, aws: AwsCaller, window: Window, group_by: str, filters: Mapping[str, str]
@@ -197,13 +170,13 @@ class Costs:
     async def active_tenants(self, aws: AwsCaller, period: Period) -> frozenset[str] | None:
         """The tenants with any use in the period; None unless the usage of all of its months is committed."""
         committed = await self._reader.committed(aws, USAGE.name, None)
-        if any(month not in committed.manifest.months for month in _names(period)):
+        if any(month not in committed.manifest.months for month in period.month_names):
             return None
         result = await self._engine.query(
             f"SELECT DISTINCT tenant_id FROM usage WHERE quantity > 0 AND day >= DATE '{period.start}'"
             f" AND day < DATE '{period.end}'",
             (),
-            {"usage": Table.of(USAGE, committed, _names(period))},
+            {"usage": Table.of(USAGE, committed, period.month_names)},
             aws=aws,
             max_rows=MAX_ROWS,
         )
@@ -216,11 +189,11 @@ class Costs:
             Unavailable: A rollup is committing at this moment.
         """
         committed = await self._reader.committed(aws, ALLOCATION_REPORT.name, None)
-        table = Table.of(ALLOCATION_REPORT, committed, _names(window.period))
+        table = Table.of(ALLOCATION_REPORT, committed, window.period.month_names)
         if any(
             month not in table.months or table.months[month].inputs != commit.inputs
             for month, commit in window.table.months.items()
-            if month in _names(window.period)
+            if month in window.period.month_names
         ):
             raise Unavailable(
                 "A rollup of this period is being committed; ask again shortly.", retry_after_seconds=30.0
@@ -275,21 +248,13 @@ class Costs:
             result = await self._engine.query(sql, (), {"costs": window.table}, aws=aws)
             known = sorted(row[0] for row in result.rows)
             if value not in known:
-                raise NotFound(f"No cost in {window.period} has that {name}; {_hint(value, known)}.", parameter=name)
-
-
-def _nothing_committed(tenant: str | None) -> NotFound:
-    if tenant is None:
-        return NotFound("No month is committed yet: whoever operates the server has to run its rollup first.")
-    return NotFound(f"No cost was ever committed for {tenant}: either it is new, or there is no such tenant.")
+                raise NotFound(f"No cost in {window.period} has that {name}; {hint(value, known)}.", parameter=name)
 
 
 def _filtered(filters: Mapping[str, str]) -> tuple[list[str], list[str]]:
     conditions, parameters = list[str](), list[str]()
     for name, value in filters.items():
-        if "*" in value or "%" in value:
-            raise InvalidArgument(f"{name} is one exact value; wildcards are not understood.", parameter=name)
-        if value == NONE:
+        if exact(value, parameter=name) == NONE:
             conditions.append(f"{GROUPS[name]} IS NULL")
         else:
             conditions.append(f"{GROUPS[name]} = ?")
@@ -310,14 +275,3 @@ def _last_day(rows: Sequence[_Row]) -> date | None:
     """The last day that the bill speaks of: whole-month fees and what is not shared are known by their first day."""
     own = (Method.DIRECT, Method.RESIDUAL)
     return max((r.last_start if r.keys[1] in own else r.last_end - timedelta(days=1) for r in rows), default=None)
-
-
-def _hint(value: str, known: Sequence[str]) -> str:
-    near = nearest(value, known)
-    if not near:
-        return "nothing is spelt like it; leave the filter out to see what there is"
-    return "the nearest are " + ", ".join(repr(one) for one in near)
-
-
-def _names(period: Period) -> list[str]:
-    return [str(month) for month in period.months]

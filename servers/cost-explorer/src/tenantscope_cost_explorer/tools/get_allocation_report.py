@@ -19,6 +19,7 @@ from tenantscope_cost_explorer.models import (
     RuleCost,
 )
 from tenantscope_cost_explorer.report import InvoiceSum, RuleSum
+from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
 
 MAX_RULES, MAX_INVOICES, MAX_SERVICES = 25, 12, 10
@@ -72,7 +73,7 @@ async def get_allocation_report(
         or len(reported.invoices) > MAX_INVOICES
         or len(services) > MAX_SERVICES,
         next="get_costs with group_by=service; rank_tenants_by_cost for the tenants",
-        freshness=window.freshness(call.now, last_day),
+        freshness=freshness(window, call.now, last_day),
     )
 
 

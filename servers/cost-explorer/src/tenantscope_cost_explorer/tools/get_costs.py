@@ -7,7 +7,7 @@ from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.breakdown import by_currency
 from tenantscope_cost_explorer.models import CostReport
-from tenantscope_cost_explorer.sources.costs import TIME_GROUPS
+from tenantscope_cost_explorer.sources.costs import TIME_GROUPS, freshness
 from tenantscope_cost_explorer.sources.open import Sources
 
 DEFAULT_ROWS, DEFAULT_POINTS = 10, 31
@@ -57,7 +57,7 @@ async def get_costs(
             compare=window.before is not None,
         ),
         next=_next(group_by, filters),
-        freshness=window.freshness(call.now, last_day),
+        freshness=freshness(window, call.now, last_day),
     )
 
 

@@ -3,11 +3,12 @@
 from typing import Annotated, Any
 
 from pydantic import Field
-from tenantscope_core.results.errors import InvalidCursor, NotFound
+from tenantscope_core.results.errors import NotFound
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.models import TenantRanking
 from tenantscope_cost_explorer.ranking import Order, Status, TenantSum, rank
+from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
 
 
@@ -38,13 +39,7 @@ async def rank_tenants_by_cost(
             f"Nothing is committed for {window.period.before()}, so no change is known.", parameter="order_by"
         )
     question: dict[str, Any] = {"period": str(window.period), "order": order_by, "status": status, "currency": currency}
-    runs = sorted(commit.run for commit in window.table.months.values())
-    start = 0
-    if cursor is not None:
-        position = call.cursors.read(cursor, question=question)
-        if position["runs"] != runs:  # another commit since: the order may be another
-            raise InvalidCursor
-        start = position["start"]
+    start = call.cursors.start(cursor, question=question, version=window.runs)
     found, last_day = await costs.by_tenant(call.aws, window)
     active = await costs.active_tenants(call.aws, window.period)
     if status != "all" and active is None:
@@ -59,7 +54,6 @@ async def rank_tenants_by_cost(
         limit=limit,
         compare=bool(window.before),
     )
-    following = {"start": start + limit, "runs": runs}
     return TenantRanking(
         period=str(window.period),
         compared_with=str(window.before) if window.before else None,
@@ -75,9 +69,11 @@ async def rank_tenants_by_cost(
         active_tenants=page.active,
         inactive_tenants=page.inactive,
         truncated=page.more,
-        next_cursor=call.cursors.write(following, question=question) if page.more else None,
+        next_cursor=call.cursors.following(start + limit, question=question, version=window.runs)
+        if page.more
+        else None,
         next="get_costs with tenant_id=<one of these>; get_allocation_report for the residual",
-        freshness=window.freshness(call.now, last_day),
+        freshness=freshness(window, call.now, last_day),
     )
 
 

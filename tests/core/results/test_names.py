@@ -1,7 +1,8 @@
-"""Names that a person may have meant."""
+"""Names that callers give."""
 
 import pytest
-from tenantscope_cost_explorer.nearest import nearest
+from tenantscope_core.results.errors import InvalidArgument
+from tenantscope_core.results.names import exact, hint, nearest
 
 SERVICES = [
     "AWS Config", "AWS Data Transfer", "AWS Lambda", "Amazon Bedrock", "Amazon CloudFront",
@@ -31,3 +32,16 @@ def test_nothing_near_is_nothing(asked: str):
 
 def test_names_of_any_kind_are_taken():
     assert nearest("", ["", "  ", "(none)"]) != []
+
+
+def test_a_hint_names_what_is_near_or_says_that_nothing_is():
+    assert "'AWS Lambda'" in hint("lambda", SERVICES)
+    assert "nothing" in hint("zzz", SERVICES)
+
+
+@pytest.mark.parametrize("value", ["*", "search%", "book*"])
+def test_a_wildcard_is_no_name(value: str):
+    with pytest.raises(InvalidArgument, match="wildcards") as refused:
+        exact(value, parameter="feature")
+    assert refused.value.parameter == "feature"
+    assert exact("search", parameter="feature") == "search"
