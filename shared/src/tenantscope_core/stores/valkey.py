@@ -1,9 +1,10 @@
 """Valkey for many tenants: every key lies behind its tenant's prefix, and only these commands exist."""
 
+import contextlib
 import enum
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
@@ -147,8 +148,16 @@ class TenantValkey:
 
     async def set(self, key: str, value: Value, *, expire_seconds: float | None = None, only_new: bool = False) -> bool:
         """Store a value; False where `only_new` and there was one."""
-        milliseconds = None if expire_seconds is None else max(1, round(expire_seconds * 1000))
-        return bool(await self._do("set", self._key(key), value, px=milliseconds, nx=only_new))
+        return bool(await self._do("set", self._key(key), value, px=_milliseconds(expire_seconds), nx=only_new))
+
+    async def set_many(self, values: Mapping[str, Value], *, expire_seconds: float | None = None) -> None:
+        """Store several values in one round trip; where it fails, some of them may be stored."""
+        milliseconds = _milliseconds(expire_seconds)
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for key, value in values.items():
+                pipeline.set(self._key(key), value, px=milliseconds)
+            with _told_apart():
+                await pipeline.execute()
 
     async def delete(self, *keys: str) -> int:
         """How many of the keys there were."""
@@ -160,7 +169,7 @@ class TenantValkey:
 
     async def expire(self, key: str, seconds: float) -> bool:
         """Let a key end; False where there is none."""
-        return bool(await self._do("pexpire", self._key(key), max(1, round(seconds * 1000))))
+        return bool(await self._do("pexpire", self._key(key), _milliseconds(seconds)))
 
     async def seconds_left(self, key: str) -> float | None:
         """Seconds until a key ends; None where it never does or is not there."""
@@ -255,17 +264,24 @@ class TenantValkey:
 
     async def _do(self, command: str, *arguments: Any, **options: Any) -> Any:
         send = getattr(self._client, command)
-        try:
+        with _told_apart():
             try:
                 return await send(*arguments, **options)
             except ConnectionError as error:
                 if command not in _READS or isinstance(error, AuthenticationError):
                     raise
                 return await send(*arguments, **options)  # a connection that the server closed while it was idle
-        except (AuthenticationError, NoPermissionError):
-            raise  # a fault of the set-up, which waiting does not repair
-        except _DOWN_ERRORS as error:
-            raise Unavailable("The cache does not answer; try again shortly.", retry_after_seconds=1.0) from error
+
+
+@contextlib.contextmanager
+def _told_apart() -> Generator[None]:
+    """`Unavailable` for a Valkey that is down; a fault of the set-up, which waiting does not mend, stays what it is."""
+    try:
+        yield
+    except (AuthenticationError, NoPermissionError):
+        raise
+    except _DOWN_ERRORS as error:
+        raise Unavailable("The cache does not answer; try again shortly.", retry_after_seconds=1.0) from error
 
 
 class _Login(CredentialProvider):
@@ -274,6 +290,10 @@ class _Login(CredentialProvider):
 
     def get_credentials(self) -> tuple[str, str]:
         return self._login()
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else max(1, round(seconds * 1000))
 
 
 def _digest(script: str) -> str:
