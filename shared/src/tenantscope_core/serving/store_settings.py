@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
-from tenantscope_core.serving.settings import CoreSettings
+from tenantscope_core.embeddings.bedrock_models import find_model, require_dimensions
+from tenantscope_core.serving.settings import PREFIX, CoreSettings
 
 
 class DatasetSettings(CoreSettings):
@@ -54,6 +55,25 @@ class EmbeddingSettings(CoreSettings):
         "process, which needs the extra `local-embeddings` and the weights.",
     )
     embedding_dimensions: int | None = Field(
-        default=None, description="Length of the vectors, where the model offers several; its default if unset."
+        default=None,
+        description="Length of the vectors, where the model on Bedrock offers several (256, 384, 512, 1024); its "
+        "longest if unset.",
     )
     embedding_threads: int = Field(default=1, ge=1, le=64, description="local: threads for one batch.")
+
+    @model_validator(mode="after")
+    def _is_offered(self) -> "EmbeddingSettings":
+        kind, _, model_id = self.embedder.partition(":")
+        if kind == "local":
+            if self.embedding_dimensions is not None:
+                raise ValueError(f"{PREFIX}EMBEDDING_DIMENSIONS does not go with {PREFIX}EMBEDDER=local")
+            return self
+        try:
+            model = find_model(model_id)
+        except ValueError as error:
+            raise ValueError(f"{PREFIX}EMBEDDER {error}") from None
+        try:
+            require_dimensions(model, self.embedding_dimensions)
+        except ValueError as error:
+            raise ValueError(f"{PREFIX}EMBEDDING_DIMENSIONS {error}") from None
+        return self
