@@ -7,7 +7,7 @@ import pytest
 from fixtures.clock import Seconds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tenantscope_core.admission.ledger import Bound, Ledger, LocalLedger
+from tenantscope_core.admission.ledger import Bound, LateLedger, Ledger, LocalLedger
 from tenantscope_core.admission.limits import Limits
 from tenantscope_core.admission.valkey import ValkeyLedger
 from valkey.asyncio import Valkey
@@ -16,9 +16,15 @@ SLOW = Limits(per_minute=0.001, burst=3, concurrent=100)
 NARROW = Limits(per_minute=60_000, burst=1_000, concurrent=2)
 
 
-@pytest.fixture(params=["local", "valkey"])
+@pytest.fixture(params=["local", "valkey", "late"])
 def ledger(request: pytest.FixtureRequest, monotonic: Seconds, valkey: Valkey) -> Ledger:
-    return LocalLedger(monotonic=monotonic) if request.param == "local" else ValkeyLedger(valkey)
+    match request.param:
+        case "local":
+            return LocalLedger(monotonic=monotonic)
+        case "valkey":
+            return ValkeyLedger(valkey)
+        case _:
+            return LateLedger(lambda: ValkeyLedger(valkey))
 
 
 async def admitted(ledger: Ledger, caller_key: str, limits: Limits, calls: int) -> int:
@@ -155,3 +161,16 @@ async def test_both_ledgers_answer_alike(valkey: Valkey, steps: list[tuple[str, 
             continue
         here, there = await local.enter("acme", limits, str(number)), await shared.enter("acme", limits, str(number))
         assert (here and here.bound) == (there and there.bound)
+
+
+async def test_a_late_ledger_is_opened_once_and_by_the_first_call(monotonic: Seconds):
+    opened: list[LocalLedger] = []
+
+    def open_ledger() -> LocalLedger:
+        opened.append(LocalLedger(monotonic=monotonic))
+        return opened[-1]
+
+    ledger = LateLedger(open_ledger)
+    assert not opened
+    assert await admitted(ledger, "acme", SLOW, 10) == 3
+    assert len(opened) == 1

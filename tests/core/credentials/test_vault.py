@@ -399,6 +399,13 @@ async def test_the_broker_prepares_in_the_background_and_neither_delays_nor_fail
         await vault.session_for(grant())
 
 
+async def test_nothing_is_prepared_for_who_may_never_be_called(open_vault: OpenVault, clock: Clock):
+    broker = SlowToPrepare(clock)
+    async with open_vault(broker, prepare=False) as vault:
+        await vault.session_for(grant())
+        assert not broker.asked.is_set()
+
+
 async def test_a_fault_in_one_tenants_policy_leaves_the_others_alone(open_vault: OpenVault, sts: Sts):
     def policy(asked: Grant) -> str | None:
         if asked.tenant == "broken":

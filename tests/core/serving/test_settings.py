@@ -38,6 +38,10 @@ def test_good_settings_are_read_and_typed():
         ({"TENANTSCOPE_LIMITS": '{"gold": {"per_minute": 0, "burst": 1, "concurrent": 1}}'}, "TENANTSCOPE_LIMITS"),
         ({"TENANTSCOPE_TOKEN": "a", "TENANTSCOPE_TOKEN_FILE": "b"}, "set only one of"),
         ({"TENANTSCOPE_BROKER": "magic"}, "TENANTSCOPE_BROKER"),
+        (
+            {"TENANTSCOPE_VALKEY_URL": "http://cache:6379"},
+            "TENANTSCOPE_VALKEY_URL: must be a URL that begins with valkey",
+        ),
         ({"TENANTSCOPE_CALL_TIMEOUT_SECONDS": "0"}, "TENANTSCOPE_CALL_TIMEOUT_SECONDS"),
     ],
 )
@@ -46,6 +50,11 @@ def test_a_wrong_setting_refuses_to_start_with_a_sentence_that_names_it(change: 
         load_settings(CoreSettings, GOOD | change)
     assert words in str(refused.value)
     assert "short-secret" not in str(refused.value)
+
+
+def test_only_the_environment_that_is_given_counts(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TENANTSCOPE_PORT", "1234")
+    assert load_settings(CoreSettings, GOOD).port == 8000
 
 
 def test_client_ids_may_stand_in_for_an_audience():

@@ -1,5 +1,6 @@
 """Where calls are counted: the interface, and the ledger of one process."""
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,21 @@ class Ledger(Protocol):
     async def leave(self, caller_key: str, lease: str) -> None:
         """Give the slot back; giving back what is not held does nothing."""
         ...
+
+
+class LateLedger:
+    """A ledger that is opened by the first call: its client takes long to import."""
+
+    def __init__(self, open_ledger: Callable[[], Ledger]) -> None:
+        self._ledger = functools.cache(open_ledger)
+
+    async def enter(self, caller_key: str, limits: Limits, lease: str) -> Refusal | None:
+        """Take one token and one slot."""
+        return await self._ledger().enter(caller_key, limits, lease)
+
+    async def leave(self, caller_key: str, lease: str) -> None:
+        """Give the slot back."""
+        await self._ledger().leave(caller_key, lease)
 
 
 class _Account:

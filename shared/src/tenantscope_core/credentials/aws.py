@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
+from botocore.session import Session
 
 from tenantscope_core.credentials.clients import Pagination, ServiceClients, new_session
 from tenantscope_core.credentials.workers import CallLimits
@@ -73,10 +74,9 @@ class AwsClients:
         limits: CallLimits | None = None,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        session = new_session()
-        session.register_component("credential_provider", _CallCredentialsProvider())
-        session.register_component("token_provider", _NoTokens())
-        self._clients = ServiceClients(session, region=region, endpoint_url=endpoint_url, limits=limits, random=random)
+        self._clients = ServiceClients(
+            _open_session, region=region, endpoint_url=endpoint_url, limits=limits, random=random
+        )
 
     @property
     def limits(self) -> CallLimits:
@@ -105,6 +105,13 @@ class AwsClients:
     def close(self) -> None:
         """Close the connections."""
         self._clients.close()
+
+
+def _open_session() -> Session:
+    session = new_session()
+    session.register_component("credential_provider", _CallCredentialsProvider())
+    session.register_component("token_provider", _NoTokens())
+    return session
 
 
 def _signing_with(credentials: FrozenCredentials, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:

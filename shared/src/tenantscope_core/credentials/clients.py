@@ -31,13 +31,13 @@ Around = Callable[[Callable[[], dict[str, Any]]], dict[str, Any]]
 def new_session() -> Session:
     """A botocore session that shares the process's one loader, whose service models are what costs time and memory."""
     session = Session()
-    session.register_component("data_loader", _shared_loader())
+    session.register_component("data_loader", _shared_loader(session.get_config_variable("data_path")))
     return session
 
 
 @functools.cache
-def _shared_loader() -> Loader:
-    return create_loader(Session().get_config_variable("data_path"))
+def _shared_loader(data_path: str | None) -> Loader:
+    return create_loader(data_path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Pagination:
 
 
 class ServiceClients:
-    """Calls operations of any service; who signs is decided by the session.
+    """Calls operations of any service; who signs is decided by the session, which is opened for the first client.
 
     Retries are ours and not botocore's: botocore's would sleep on the thread, and share one quota of retries between
     all the tenants of a client.
@@ -58,7 +58,7 @@ class ServiceClients:
 
     def __init__(
         self,
-        session: Session,
+        open_session: Callable[[], Session],
         *,
         region: str | None = None,
         endpoint_url: str | None = None,
@@ -67,7 +67,7 @@ class ServiceClients:
         random: Callable[[], float] = random_module.random,
     ) -> None:
         self.limits = limits or CallLimits()
-        self._session = session
+        self._session = functools.cache(open_session)
         self._region = region
         self._endpoint_url = endpoint_url
         self._unsigned = unsigned
@@ -155,13 +155,13 @@ class ServiceClients:
             options["auth_scheme_preference"] = "sigv4"  # else a bearer token in the environment signs for every tenant
         if self._unsigned:
             options["signature_version"] = UNSIGNED
-        create = cast("Callable[..., Any]", self._session.create_client)
+        create = cast("Callable[..., Any]", self._session().create_client)
         return create(service, region_name=self._region, endpoint_url=self._endpoint_url, config=Config(**options))
 
     def _pagination(self, service: str, operation: str) -> Pagination:
         api_name = self._client(service).meta.method_to_api_mapping[operation]
         try:
-            model = self._session.get_paginator_model(service)
+            model = self._session().get_paginator_model(service)
             found = cast("dict[str, Any]", model.get_paginator(api_name))
         except (BotoCoreError, ValueError):
             raise ValueError(f"{service} {xform_name(api_name)} has no pages") from None

@@ -1,5 +1,6 @@
 """STS, called with the process's own identity or, for a web identity, with none."""
 
+import functools
 import random as random_module
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ class Sts:
         limits: CallLimits = STS_LIMITS,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        session = new_session()
+        session = functools.cache(new_session)
         self._own = ServiceClients(session, region=region, endpoint_url=endpoint_url, limits=limits, random=random)
         self._unsigned = ServiceClients(
             session, region=region, endpoint_url=endpoint_url, limits=limits, random=random, unsigned=True

@@ -25,12 +25,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class VaultSettings:
-    """Bounds of the vault."""
+    """Bounds of the vault, and whether the broker prepares in the background as soon as it is open."""
 
     max_sessions: int = 20_000
     refresh_ahead_seconds: float = 300.0
     wait_seconds: float = 10.0
     flight_seconds: float = 10.0
+    prepare: bool = True
 
 
 @dataclass(slots=True)
@@ -102,7 +103,8 @@ class Vault:
 
     async def __aenter__(self) -> Self:
         self._tasks = await anyio.create_task_group().__aenter__()
-        self._tasks.start_soon(self._prepare)
+        if self._settings.prepare:
+            self._tasks.start_soon(self._prepare)
         return self
 
     async def __aexit__(

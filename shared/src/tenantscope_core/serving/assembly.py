@@ -1,5 +1,6 @@
 """Puts a server together: verifier, gatekeepers, sources, and the protocol in front of them."""
 
+import importlib.util
 import json
 import secrets
 import time
@@ -15,7 +16,7 @@ from mcp.server.lowlevel import Server
 
 from tenantscope_core.admission.admission import Admission
 from tenantscope_core.admission.fallback import FallbackLedger
-from tenantscope_core.admission.ledger import Ledger, LocalLedger
+from tenantscope_core.admission.ledger import LateLedger, Ledger, LocalLedger
 from tenantscope_core.admission.standing import Standings
 from tenantscope_core.admission.valkey import ValkeyLedger
 from tenantscope_core.credentials.aws import AwsClients
@@ -23,7 +24,7 @@ from tenantscope_core.credentials.broker import AssumeRoleBroker, Broker, Policy
 from tenantscope_core.credentials.clients import new_session
 from tenantscope_core.credentials.policy import PolicyError
 from tenantscope_core.credentials.sts import Sts
-from tenantscope_core.credentials.vault import Vault
+from tenantscope_core.credentials.vault import Vault, VaultSettings
 from tenantscope_core.identity.caller import Audience
 from tenantscope_core.identity.claims import ClaimMap
 from tenantscope_core.identity.keys import KeySet
@@ -60,8 +61,13 @@ class Assembly:
     open_gatekeepers: Callable[[], AbstractAsyncContextManager[Gatekeepers]]
 
 
-def assemble(spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock = system_clock) -> Assembly:
+def assemble(
+    spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock = system_clock, prepare: bool = True
+) -> Assembly:
     """Put a server together; nothing is connected before its lifespan begins.
+
+    With `prepare`, what the first call needs of AWS is made in the background as soon as it has begun; without it by
+    the first call, which may never come.
 
     Raises:
         WrongSettings: The settings do not fit the server's own policies.
@@ -77,7 +83,7 @@ def assemble(spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock
 
     @asynccontextmanager
     async def open_gatekeepers() -> AsyncGenerator[Gatekeepers]:
-        async with _gatekeepers(settings, policy, clock) as gate:
+        async with _gatekeepers(settings, policy, clock, prepare=prepare) as gate:
             try:
                 yield gate
             finally:
@@ -93,13 +99,17 @@ def assemble(spec: ServerSpec[Any, Any], settings: CoreSettings, *, clock: Clock
 
 
 @asynccontextmanager
-async def _gatekeepers(settings: CoreSettings, policy: Policy, clock: Clock) -> AsyncGenerator[Gatekeepers]:
+async def _gatekeepers(
+    settings: CoreSettings, policy: Policy, clock: Clock, *, prepare: bool
+) -> AsyncGenerator[Gatekeepers]:
     async with AsyncExitStack() as stack:
         clients = AwsClients(region=settings.aws_region)
         stack.callback(clients.close)
         sts = Sts(region=settings.aws_region)
         stack.callback(sts.close)
-        vault = await stack.enter_async_context(Vault(_broker(settings, sts, policy), clients, clock=clock))
+        ahead = VaultSettings(prepare=prepare)
+        vault = Vault(_broker(settings, sts, policy), clients, clock=clock, settings=ahead)
+        await stack.enter_async_context(vault)
         ledger = await stack.enter_async_context(_open_ledger(settings))
         table = settings.tenants_table
         yield Gatekeepers(
@@ -175,14 +185,19 @@ async def _open_ledger(settings: CoreSettings) -> AsyncGenerator[Ledger]:
     if settings.valkey_url is None:
         yield local
         return
-    from valkey.asyncio import Valkey  # an extra: a server alone needs none
+    if importlib.util.find_spec("valkey") is None:
+        raise WrongSettings(["TENANTSCOPE_VALKEY_URL is set, but tenantscope-core[valkey] is not installed"])
+    url, lease_seconds = settings.valkey_url.get_secret_value(), settings.call_timeout_seconds + _LEASE_MARGIN_SECONDS
+    async with AsyncExitStack() as stack:
 
-    client = Valkey.from_url(  # pyright: ignore[reportUnknownMemberType]
-        settings.valkey_url.get_secret_value(), socket_timeout=1.0, socket_connect_timeout=1.0
-    )
-    async with client:
-        shared = ValkeyLedger(client, lease_seconds=settings.call_timeout_seconds + _LEASE_MARGIN_SECONDS)
-        yield FallbackLedger(shared, local, monotonic=time.monotonic)
+        def open_shared() -> Ledger:
+            from valkey.asyncio import Valkey
+
+            client: Valkey = Valkey.from_url(url, socket_connect_timeout=1.0)  # pyright: ignore[reportUnknownMemberType]
+            stack.push_async_callback(client.aclose)
+            return ValkeyLedger(client, lease_seconds=lease_seconds)
+
+        yield FallbackLedger(LateLedger(open_shared), local, monotonic=time.monotonic)
 
 
 def _cursor_key(settings: CoreSettings) -> CursorKey:

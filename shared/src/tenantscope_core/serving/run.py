@@ -84,7 +84,8 @@ def _serve(
     if isinstance(job, OperatorCommand):
         sys.exit(anyio.run(_run_operators, spec.name, job, settings, arguments))
     stop_telemetry = start_telemetry(spec.name, spec.version, environment)
-    assembly = assemble(spec, settings)
+    # Who serves one host may never be called, and what prepares calls would take a tenth of its memory.
+    assembly = assemble(spec, settings, prepare=arguments.command == "http")
     try:
         if job is not None:
             code = anyio.run(_run_job, assembly, job, arguments)

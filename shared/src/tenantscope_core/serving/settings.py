@@ -4,18 +4,18 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from tenantscope_core.admission.limits import Limits, TierLimits
 from tenantscope_core.identity.verifier import ASYMMETRIC_ALGORITHMS
 
 PREFIX = "TENANTSCOPE_"
 _MIN_CURSOR_KEY_CHARS = 32
+_VALKEY_SCHEMES = ("valkey://", "valkeys://", "redis://", "rediss://", "unix://")
 
-Words = Annotated[tuple[str, ...], NoDecode]
+Words = tuple[str, ...]
 """Several words in one variable, separated by commas or spaces."""
 
 
@@ -29,10 +29,10 @@ class WrongSettings(SystemExit):
 _DEFAULT_LIMITS = {"default": TierLimits().default, "provider": TierLimits().provider}
 
 
-class CoreSettings(BaseSettings):
+class CoreSettings(BaseModel):
     """What every server is told."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     issuer: str = Field(description="The token issuer's URL, exactly as tokens spell it in `iss`.")
     audience: Words = Field(
@@ -115,6 +115,13 @@ class CoreSettings(BaseSettings):
     def _is_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("https://", "http://")):
             raise ValueError("must be a URL that begins with https:// (http:// for a machine of your own)")
+        return value
+
+    @field_validator("valkey_url")
+    @classmethod
+    def _is_valkey(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(_VALKEY_SCHEMES):
+            raise ValueError("must be a URL that begins with valkey:// or, with TLS, valkeys://")
         return value
 
     @field_validator("algorithms")
