@@ -9,8 +9,8 @@ import anyio
 import pytest
 from catalogue import StandingServer
 from conformance.node import Done, Node
-from contract.calls import arguments_for, audiences, some_call
-from fixtures.serving import console_script, environment_of, serve_on_port
+from contract.calls import audiences, some_call, working_arguments
+from fixtures.serving import Served, console_script, environment_of, serve_on_port
 from tenantscope_core.identity.caller import Audience
 from tenantscope_sandbox import Sandbox
 
@@ -83,17 +83,13 @@ async def test_the_inspector_lists_and_calls_on_stdio(server: StandingServer, en
 
 @pytest.mark.parametrize("audience", Audience)
 async def test_every_answer_and_every_error_of_every_tool_passes_the_typescript_client(
-    server: StandingServer, small_company: Sandbox, url: str, node: Node, audience: Audience
+    server: StandingServer, served: Served, url: str, node: Node, audience: Audience
 ):
-    of_the_provider = audience is Audience.PROVIDER
-    token = small_company.issuer.token(
-        None if of_the_provider else "acme", None if of_the_provider else "growth",
-        [*server.spec.scopes, *(["provider"] if of_the_provider else [])],
-    )  # fmt: skip
+    token = served.token("acme" if audience is Audience.TENANT else None)
     tools = audiences(server.spec, audience)
     calls: list[dict[str, Any]] = []
     for tool in tools:
-        given = arguments_for(tool, audience)
+        given = await working_arguments(server.spec, tool, audience, served.asking(token))
         calls += [{"name": tool.name, "arguments": each} for each in (given, {**given, "colour": "red"})]
     (node.home / "calls.json").write_text(json.dumps(calls))
     done = await node.run(EVERY_TOOL, url, token, "calls.json", node.packages)

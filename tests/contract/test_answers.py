@@ -5,7 +5,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from contract.calls import arguments_for, audiences
+from contract.calls import arguments_for, audiences, working_arguments
 from fixtures.serving import Served, content_of, error_fields, text_of
 from tenantscope_core.identity.caller import Audience
 from tenantscope_core.tool import Tool
@@ -29,10 +29,12 @@ def caller_of(served: Served, audience: Audience) -> str:
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 async def test_answers_fit_the_declared_output_and_stand_as_text_too(served: Served, mode: str):
     for audience in Audience:
-        async with served.client(caller_of(served, audience), mode=mode) as client:
+        token = caller_of(served, audience)
+        async with served.client(token, mode=mode) as client:
             listed = {each.name: each for each in (await client.list_tools()).tools}
             for tool in audiences(served.spec, audience):
-                result = await client.call_tool(tool.name, arguments_for(tool, audience))
+                given = await working_arguments(served.spec, tool, audience, served.asking(token))
+                result = await client.call_tool(tool.name, given)
                 answer, schema = content_of(result), listed[tool.name].output_schema
                 assert schema is not None
                 jsonschema.validate(answer, schema)

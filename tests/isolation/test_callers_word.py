@@ -149,7 +149,7 @@ async def test_a_scope_that_contains_the_needed_one_is_not_it(served: Served):
 @pytest.mark.parametrize(("tenant", "said"), [("tundra", "suspended"), ("yonder", "pending"), ("nowhere", "registry")])
 async def test_a_tenant_that_is_not_active_is_refused(served: Served, door: Door, tenant: str, said: str):
     for tool in audiences(served.spec, Audience.TENANT):
-        result = await door.call(served.token(tenant), tool.name, {})
+        result = await door.call(served.token(tenant), tool.name, arguments_for(tool, Audience.TENANT))
         fields = error_fields(result)
         code = "tenant_not_registered" if tenant == "nowhere" else "tenant_suspended"
         assert (fields["code"], fields["action"]) == (code, "ask")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
-from contract.calls import arguments_for, audiences
+from contract.calls import Ask, audiences, some_call, working_arguments
 from fixtures.serving import Served, content_of, error_fields
 from fixtures.small_company import COSTS, NAMED
 from isolation.layers import OTHERS, READS, Account, unguarded
@@ -44,6 +44,12 @@ class Unguarded:
             pass
 
         return await self.path.call(tool, arguments, identify=identify, report_progress=report_progress)
+
+    def asking(self, tenant: str | None) -> Ask:
+        async def ask(tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+            return content_of(await self.call(tenant, tool, arguments))
+
+        return ask
 
 
 @asynccontextmanager
@@ -90,7 +96,8 @@ async def test_a_tenants_calls_ask_for_its_own_data_alone(wide: Unguarded, tenan
     key = (await aws.credentials()).access_key
     for tool in audiences(served.spec, Audience.TENANT):
         mark = served.sandbox.emulator.mark()
-        answer = content_of(await wide.call(tenant, tool.name, arguments_for(tool, Audience.TENANT)))
+        ask = wide.asking(tenant)
+        answer = await ask(tool.name, await working_arguments(served.spec, tool, Audience.TENANT, ask))
         assert asked_for(served, mark, key) <= {tenant}
         assert_about(answer, tenant)
     assert served.sandbox.emulator.requests(access_key_id=key), "the session was used"
@@ -101,16 +108,17 @@ async def test_the_providers_calls_about_one_tenant_ask_for_that_tenants_data_al
     aws = await vend(wide.gate, served.spec.name, await wide.identity(None), "acme")
     key = (await aws.credentials()).access_key
     tools = [tool for tool in audiences(served.spec, Audience.PROVIDER) if tool.names_tenant != "no"]
+    ask = wide.asking(None)
     mark = served.sandbox.emulator.mark()
     for tool in tools:
-        arguments = {**arguments_for(tool, Audience.PROVIDER), "tenant_id": "acme"}
-        assert_about(content_of(await wide.call(None, tool.name, arguments)), "acme")
+        arguments = await working_arguments(served.spec, tool, Audience.PROVIDER, ask)
+        assert_about(await ask(tool.name, {**arguments, "tenant_id": "acme"}), "acme")
     assert asked_for(served, mark, key) == {"acme"}
 
 
 async def test_a_tenant_that_asks_for_another_reaches_no_store_at_all(wide: Unguarded):
     served = wide.served
-    await wide.call("acme", served.spec.tools[0].name, {})  # its standing is known from here on
+    await wide.call("acme", some_call(served.spec), {})  # its standing is known from here on
     for tool in audiences(served.spec, Audience.TENANT):
         mark = served.sandbox.emulator.mark()
         fields = error_fields(await wide.call("acme", tool.name, {"tenant_id": "globex"}))

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from contract.calls import arguments_for, audiences
+from contract.calls import arguments_for, audiences, working_arguments
 from fixtures.leaks import assert_tells_nothing_of_the_inside
 from fixtures.refusals import TOKENS
 from fixtures.serving import SERVERS, Served, call_of, environment_of, serve
@@ -22,7 +22,8 @@ async def test_no_answer_tells_of_the_inside(served: Served, door: Door):
     for audience, tenant in ((Audience.TENANT, "acme"), (Audience.PROVIDER, None)):
         for tool in audiences(served.spec, audience):
             token = served.token(tenant)
-            result = (await door.call(token, tool.name, arguments_for(tool, audience))).model_dump_json()
+            given = await working_arguments(served.spec, tool, audience, served.asking(token))
+            result = (await door.call(token, tool.name, given)).model_dump_json()
             assert_tells_nothing_of_the_inside(result, served.sandbox)
             assert signature_of(token) not in result
 
@@ -52,7 +53,7 @@ async def test_on_stdio_the_log_at_its_most_talkative_holds_none_either(served: 
     tokens = [served.token(), served.token("globex"), served.token(None)]
     for token in tokens:
         for tool in served.spec.tools:
-            await stdio_door.call(token, tool.name, {})
+            await stdio_door.call(token, tool.name, arguments_for(tool, Audience.TENANT))
     log = stdio_door.log.read_text()
     assert "tool_call" in log
     sandbox = served.sandbox

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from catalogue import StandingServer
-from contract.calls import arguments_for, audiences
-from fixtures.serving import Served, answer_of, call_of, environment_of, error_fields, serve
+from contract.calls import arguments_for, audiences, working_arguments
+from fixtures.serving import Served, environment_of, error_fields, serve
 from fixtures.small_company import CROWD
 from tenantscope_core.identity.caller import Audience
 from tenantscope_core.tool import Tool
@@ -31,19 +31,20 @@ def data_tools(served: Served) -> list[Tool]:
 async def test_a_tenant_is_served_on_a_session_that_its_own_token_opened(by_web_identity: Served):
     emulator = by_web_identity.sandbox.emulator
     mark = emulator.mark()
+    ask = by_web_identity.asking(by_web_identity.token("globex"))
     for tool in data_tools(by_web_identity):
-        response = await by_web_identity.post(call_of(tool.name), by_web_identity.token("globex"))
-        assert answer_of(response)["result"]["structuredContent"]
+        given = await working_arguments(by_web_identity.spec, tool, Audience.TENANT, ask)
+        assert await ask(tool.name, given)
     asked = emulator.requests(mark, service="sts")
     assert [record["action"] for record in asked] == ["AssumeRoleWithWebIdentity"]
     assert asked[0]["access_key_id"] == ""
 
 
 async def test_the_provider_is_served_too(by_web_identity: Served):
+    ask = by_web_identity.asking(by_web_identity.token(None))
     for tool in audiences(by_web_identity.spec, Audience.PROVIDER):
-        arguments = arguments_for(tool, Audience.PROVIDER)
-        response = await by_web_identity.post(call_of(tool.name, arguments), by_web_identity.token(None))
-        assert answer_of(response)["result"]["structuredContent"]
+        given = await working_arguments(by_web_identity.spec, tool, Audience.PROVIDER, ask)
+        assert await ask(tool.name, given)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ async def test_a_token_whose_tag_and_claim_disagree_opens_nobodys_data(
     mark = emulator.mark()
     async with by_web_identity.client(token, mode="legacy") as client:
         for tool in data_tools(by_web_identity):
-            fields = error_fields(await client.call_tool(tool.name, {}))
+            fields = error_fields(await client.call_tool(tool.name, arguments_for(tool, Audience.TENANT)))
             assert fields["code"] in ("not_permitted", "not_authenticated", "unavailable")
     for record in emulator.requests(mark):
         assert record["service"] == "sts" or record["status"] in (400, 403)
