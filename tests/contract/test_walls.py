@@ -10,8 +10,8 @@ from catalogue import ROOT, StandingServer
 pytestmark = pytest.mark.requirement("walls")
 
 EDGES = {"__init__", "__main__", "server", "settings", "models"}
-CORE_FOR_DOMAINS = ("tenantscope_core.results", "tenantscope_core.stores.schemas")
-"""What a domain may know of the core: plain values, and the columns of the datasets."""
+CORE_FOR_DOMAINS = ("tenantscope_core.results", "tenantscope_core.stores.schemas", "tenantscope_core.stores.sql_text")
+"""What a domain may know of the core: plain values, the columns of the datasets, and how values stand in SQL."""
 IO_MODULES = {
     "asyncio", "anyio", "boto3", "botocore", "duckdb", "httpx2", "http", "io", "mcp", "os", "pathlib", "psycopg",
     "random", "secrets", "shutil", "socket", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time",
@@ -36,7 +36,8 @@ def below(module: str, packages: tuple[str, ...]) -> bool:
 
 def domain(server: StandingServer) -> list[Path]:
     """The modules beside the edges; a command's own modules are an edge too: it reads, writes and prints."""
-    jobs = {name for command in server.spec.commands for name in (command.name, f"{command.name}_command")}
+    names = [command.name.replace("-", "_") for command in server.spec.commands]
+    jobs = {module for name in names for module in (name, f"{name}_command")}
     found = (server.folder / "src" / server.package).glob("*.py")
     return [path for path in found if path.stem not in EDGES | jobs]
 

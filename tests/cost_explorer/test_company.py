@@ -10,8 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 from tenantscope_core.results.periods import Month
+from tenantscope_core.stores.raw_objects import FolderObjects
 from tenantscope_cost_explorer.rules_file import parse_rules
-from tenantscope_cost_explorer.sources.billing import FolderBill
+from tenantscope_cost_explorer.sources.billing import Bill
+from tenantscope_cost_explorer.sources.focus import is_bill
 from tenantscope_cost_explorer.sources.workbench import MEASURED, Workbench
 from tenantscope_sandbox.company.generate import generate
 
@@ -36,7 +38,7 @@ def company() -> Path:
 )
 async def test_every_tenant_and_method_gets_what_the_maker_says(company: Path, tmp_path: Path, month: str) -> None:
     truth: dict[str, Any] = json.loads((company / "truth.json").read_text())["billing"][month]
-    bill = FolderBill(company / "s3/raw/billing")
+    bill = Bill(FolderObjects(company / "s3/raw/billing", wanted=is_bill))
     objects = [one for one in await bill.objects() if one.month == month]
     async with bill.files(objects) as files:
         rules = parse_rules(RULES.read_text())

@@ -16,8 +16,9 @@ from fixtures.stores import Cloud, SignedCaller, write_parquet
 from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.dataset_writer import DatasetWriter, Part
 from tenantscope_core.stores.datasets import fetch_manifest
+from tenantscope_core.stores.rollup import Outcome, Request
 from tenantscope_core.stores.schemas import USAGE
-from tenantscope_cost_explorer.rollup import Outcome, Request, Rollup
+from tenantscope_cost_explorer.rollup import Rollup
 from tenantscope_cost_explorer.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.billing import open_bill
 

@@ -19,7 +19,9 @@ The statements read `charges` (see `charges`), `usage`, `feature_usage` and `llm
 from dataclasses import dataclass
 from datetime import date
 
-from tenantscope_cost_explorer.charges import TENANT_ID, first_match, literal, value_of
+from tenantscope_core.stores.schemas import TENANT_ID
+
+from tenantscope_cost_explorer.charges import first_match, literal, value_of
 from tenantscope_cost_explorer.rules import EVEN, Direct, Measure, Method, RuleSet, Split
 
 WEIGHT_LIMIT = 10**15

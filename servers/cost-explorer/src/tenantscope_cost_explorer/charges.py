@@ -8,14 +8,14 @@ form that can be read. A value that is empty is NULL.
 
 from collections.abc import Iterable
 
-from tenantscope_cost_explorer.rules import Condition, Rule, Selector, Tag
+from tenantscope_core.stores.sql_text import string_literal
 
-TENANT_ID = "[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
+from tenantscope_cost_explorer.rules import Condition, Rule, Selector, Tag
 
 
 def literal(value: str | None) -> str:
     """A SQL text literal."""
-    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else string_literal(value)
 
 
 def value_of(selector: Selector | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import InvalidArgument
-from tenantscope_core.results.periods import Month
+from tenantscope_core.serving.rollup_words import add_rollup_words, exit_code, request_of
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_cost_explorer.rules import RuleSet
@@ -15,12 +15,12 @@ from tenantscope_cost_explorer.settings import Settings
 
 async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argparse.Namespace) -> int:
     """The command: rolls up and prints what it does; 1 where a month failed."""
-    from tenantscope_cost_explorer.rollup import Outcome, Request, Rollup  # not loaded by a server that only answers
+    from tenantscope_core.stores.workbench import Limits
+
+    from tenantscope_cost_explorer.rollup import Rollup  # not loaded by a server that only answers
     from tenantscope_cost_explorer.sources.billing import open_bill
-    from tenantscope_cost_explorer.sources.workbench import Limits
 
     settings = runtime.settings
-    request = Request(tuple(arguments.month) if arguments.month and not arguments.all else None, arguments.force)
     rules = load_rules(arguments.rules or settings.allocation_rules)
     url = arguments.billing_url or settings.billing_url or f"s3://{settings.datasets_bucket}/raw/billing/focus/data/"
     if settings.rollup_dir is not None:
@@ -36,12 +36,10 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
             say=lambda line: print(line, flush=True),  # noqa: T201
             limits=Limits(settings.rollup_memory, settings.rollup_threads),
         )
-        outcomes = await work.run(request)
+        outcomes = await work.run(request_of(arguments))
         if arguments.sweep:
             print(f"swept {await work.sweep():,} objects of earlier runs")  # noqa: T201
-    counts = {outcome: sum(one is outcome for one in outcomes.values()) for outcome in Outcome}
-    print("rollup: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))  # noqa: T201
-    return 1 if counts[Outcome.FAILED] else 0
+    return exit_code(outcomes)
 
 
 def load_rules(path: Path | None) -> RuleSet:
@@ -64,18 +62,6 @@ def load_rules(path: Path | None) -> RuleSet:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("--month", type=_month, nargs="+", metavar="YYYY-MM", help="only these billing months")
-    parser.add_argument("--all", action="store_true", help="every month of the bill (the default)")
-    parser.add_argument("--force", action="store_true", help="also what has not changed")
-    parser.add_argument(
-        "--sweep", action="store_true", help="then delete what earlier runs left behind, once it is a day old"
-    )
+    add_rollup_words(parser, months="billing months")
     parser.add_argument("--billing-url", metavar="URL", help="the FOCUS export: s3://…, a file or a folder")
     parser.add_argument("--rules", type=Path, metavar="FILE", help="the allocation rules")
-
-
-def _month(text: str) -> Month:
-    try:
-        return Month.parse(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("a month is written YYYY-MM") from None

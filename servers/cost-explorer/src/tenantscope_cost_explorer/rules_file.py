@@ -12,6 +12,7 @@ from tenantscope_core.results.documents import (
     read_yaml,
     sequence,
 )
+from tenantscope_core.stores.schemas import TENANT_ID
 
 from tenantscope_cost_explorer.rules import (
     COLUMNS,
@@ -184,7 +185,7 @@ def _selector(value: object, at: str) -> Selector:
 
 
 def _tenant_id(value: object, at: str) -> str:
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", value):
+    if isinstance(value, str) and re.fullmatch(TENANT_ID, value):
         return value
     raise RulesError(f"{capital(at)} maps to {value!r}, which is not a tenant id.")
 

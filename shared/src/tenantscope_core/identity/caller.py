@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-_TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+from tenantscope_core.stores.schemas import TENANT_ID
+
+_TENANT_ID = re.compile(TENANT_ID)
 
 
 class Audience(StrEnum):

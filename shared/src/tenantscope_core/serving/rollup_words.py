@@ -2,9 +2,12 @@
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tenantscope_core.results.periods import Month
-from tenantscope_core.stores.rollup import Outcome, Request
+
+if TYPE_CHECKING:
+    from tenantscope_core.stores.rollup import Outcome, Request
 
 
 def add_rollup_words(parser: ArgumentParser, *, months: str) -> None:
@@ -17,13 +20,17 @@ def add_rollup_words(parser: ArgumentParser, *, months: str) -> None:
     )
 
 
-def request_of(arguments: Namespace) -> Request:
+def request_of(arguments: Namespace) -> "Request":
     """What was asked for."""
+    from tenantscope_core.stores.rollup import Request  # not loaded by a server that only answers
+
     return Request(tuple(arguments.month) if arguments.month and not arguments.all else None, arguments.force)
 
 
-def exit_code(outcomes: Mapping[Month, Outcome]) -> int:
+def exit_code(outcomes: "Mapping[Month, Outcome]") -> int:
     """Print what became of the months; 1 where one failed."""
+    from tenantscope_core.stores.rollup import Outcome
+
     counts = {outcome: sum(one is outcome for one in outcomes.values()) for outcome in Outcome}
     print("rollup: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))  # noqa: T201
     return 1 if counts[Outcome.FAILED] else 0

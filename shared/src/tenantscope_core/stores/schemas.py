@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+TENANT_ID = "[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
+"""What a tenant id is, whole; as a pattern that Python and both engines read alike."""
 QUANTITY = "DECIMAL(38,6)"
 MONEY = "DECIMAL(38,12)"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenantscope_core.results.errors import DataFault
+from tenantscope_core.stores.workbench import listed
 
 from tenantscope_cost_explorer.charges import literal
 
@@ -123,7 +124,7 @@ def _kind(file: BillFile) -> str:
 
 
 def _reader(files: Sequence[BillFile]) -> str:
-    paths = "[" + ", ".join(literal(str(file.path)) for file in files) + "]"
+    paths = listed([file.path for file in files])
     match _kind(files[0]):
         case "parquet":
             return f"read_parquet({paths}, hive_partitioning = false)"
