@@ -11,6 +11,7 @@ from tenantscope_core.identity.caller import Caller
 from tenantscope_core.identity.claims import ClaimMap
 from tenantscope_core.identity.keys import KeySet
 from tenantscope_core.identity.refusal import Reason, TokenRefused
+from tenantscope_core.identity.verified import Verified, VerifiedTokens
 
 ASYMMETRIC_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
 LEEWAY_SECONDS = 10
@@ -44,13 +45,18 @@ class TokenRules:
 
 
 class Verifier:
-    """The one way from a token to a caller, the same for every transport."""
+    """The one way from a token to a caller, the same for every transport.
+
+    A token that was verified before is not taken apart again while the key that verified it is still the one that the
+    issuer lists under that name; its times are looked at for every call.
+    """
 
     def __init__(self, rules: TokenRules, claims: ClaimMap, keys: KeySet, *, clock: Callable[[], datetime]) -> None:
         self._rules = rules
         self._claims = claims
         self._keys = keys
         self._clock = clock
+        self._remembered = VerifiedTokens()
 
     async def identify(self, token: str | None) -> Identity:
         """Who holds this token.
@@ -64,29 +70,38 @@ class Verifier:
             raise TokenRefused(Reason.MISSING, "There is no token: this server needs a bearer token for every call.")
         if len(token) > _MAX_TOKEN_CHARS:
             raise TokenRefused(Reason.MALFORMED, "The token is too long to be one.")
-        return Identity(self._claims.caller(await self._verify(token)), token)
+        known = self._remembered.get(token)
+        if known is None or await self._keys.find(known.key_id) is not known.key:
+            known = await self._verify(token)
+        self._check_times(known.begins, known.expires)
+        return Identity(known.caller, token)
 
-    async def _verify(self, token: str) -> dict[str, Any]:
+    async def _verify(self, token: str) -> Verified:
+        """The token taken apart, and remembered when nothing is wrong with it."""
         try:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError:
             raise TokenRefused(Reason.MALFORMED, "The token is not a JWT.") from None
-        algorithm, key_id = header.get("alg"), header.get("kid")
+        algorithm, named = header.get("alg"), header.get("kid")
         if not isinstance(algorithm, str) or algorithm not in self._rules.algorithms:
             raise TokenRefused(
                 Reason.ALGORITHM,
                 f"The token is signed with an algorithm that this server does not accept; "
                 f"it accepts {', '.join(sorted(self._rules.algorithms))}.",
             )
-        key = await self._keys.find(key_id if isinstance(key_id, str) else None)
+        key_id = named if isinstance(named, str) else None
+        key = await self._keys.find(key_id)
         if key is None:
             raise TokenRefused(
                 Reason.UNKNOWN_KEY, "The token is signed with a key that the issuer does not list; get a new token."
             )
         claims = self._decode(token, key, algorithm)
-        self._check_times(claims)
+        begins, expires = _times(claims)
+        self._check_times(begins, expires)
         self._check_audience(claims)
-        return claims
+        verified = Verified(self._claims.caller(claims), key_id, key, begins, expires)
+        self._remembered.keep(token, verified)
+        return verified
 
     def _decode(self, token: str, key: jwt.PyJWK, algorithm: str) -> dict[str, Any]:
         checks = {"require": ["exp", "iss", "sub"], "verify_aud": False, "verify_exp": False, "verify_nbf": False}
@@ -108,11 +123,8 @@ class Verifier:
             # A key of another kind than the algorithm ends here too.
             raise TokenRefused(Reason.MALFORMED, "The token cannot be read.") from None
 
-    def _check_times(self, claims: dict[str, Any]) -> None:
+    def _check_times(self, begins: float, expires: float) -> None:
         now = self._clock().timestamp()
-        expires, begins = claims["exp"], claims.get("nbf", 0)
-        if not (_is_time(expires) and _is_time(begins)):
-            raise TokenRefused(Reason.MALFORMED, "The token's times are not numbers of seconds.")
         if expires <= now:
             raise TokenRefused(Reason.EXPIRED, "The token has expired; get a new one.")
         if begins > now + LEEWAY_SECONDS:
@@ -133,6 +145,14 @@ class Verifier:
         named = cast(list[object], audience) if isinstance(audience, list) else [audience]
         if not any(name in self._rules.audiences for name in named if isinstance(name, str)):
             raise TokenRefused(Reason.AUDIENCE, "The token is meant for another audience than this server.")
+
+
+def _times(claims: dict[str, Any]) -> tuple[float, float]:
+    """When a token begins and ends."""
+    begins, expires = claims.get("nbf", 0), claims["exp"]
+    if not (_is_time(expires) and _is_time(begins)):
+        raise TokenRefused(Reason.MALFORMED, "The token's times are not numbers of seconds.")
+    return begins, expires
 
 
 def _is_time(value: object) -> bool:
