@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SERVERS = ("tenant-management", "cost-explorer", "metrics-logs", "semantic-cache", "memory", "pricing")
 ON_DATASETS = ("cost-explorer", "metrics-logs", "pricing")
 ON_POSTGRES = ("semantic-cache", "memory")
+CLOUDWATCH_NAMESPACE = "Wayfarer/Tenants"
 RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
 
 
@@ -44,6 +45,8 @@ def server_env(
         }
     if server == "cost-explorer":
         environment["TENANTSCOPE_ALLOCATION_RULES"] = str(RULES)
+    if server == "metrics-logs":
+        environment["TENANTSCOPE_CLOUDWATCH_NAMESPACE"] = CLOUDWATCH_NAMESPACE
     if server in ON_POSTGRES:
         environment |= {
             "TENANTSCOPE_POSTGRES_DSN": sandbox.postgres_dsn,

@@ -8,8 +8,10 @@ from tenantscope_metrics_logs.sources.open import Sources, open_sources
 from tenantscope_metrics_logs.tools import TOOLS
 
 INSTRUCTIONS = """\
-What the tenants do.
-"""
+What the tenants of this SaaS company do: how much they use, which features, and how it goes. Days are UTC.
+A tenant's caller sees its own use; the provider's sees the fleet, or one tenant named in tenant_id.
+Begin with get_usage; get_feature_usage tells what was used. The provider finds tenants that fade, fall silent or come
+new with list_tenant_activity."""
 
 NO_TABLE = "x"
 """Stands in the policy where there is no registry: shorter than a table's name may be, so that it opens none."""
@@ -17,11 +19,16 @@ NO_TABLE = "x"
 SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     name="metrics-logs",
     version=__version__,
-    title="Tenantscope: metrics logs",
+    title="Tenantscope: usage",
     instructions=INSTRUCTIONS,
     package="tenantscope_metrics_logs",
     tools=TOOLS,
     settings=Settings,
     open_sources=open_sources,
-    policy_names=lambda settings: {"TenantsTable": settings.tenants_table or NO_TABLE},
+    policy_names=lambda settings: {
+        "TenantsTable": settings.tenants_table or NO_TABLE,
+        "DatasetsBucket": settings.datasets_bucket,
+        "AthenaWorkgroup": settings.athena_workgroup,
+        "GlueDatabase": settings.glue_database,
+    },
 )

@@ -1,7 +1,26 @@
 """The settings of this server."""
 
-from tenantscope_core.serving.store_settings import DatasetSettings
+from typing import Literal
+
+from pydantic import Field
+from tenantscope_core.serving.store_settings import RollupSettings
 
 
-class Settings(DatasetSettings):
-    """What every server is told, and where its stores are."""
+class Settings(RollupSettings):
+    """What every server is told, where datasets are, and what tenants' metrics are called in CloudWatch."""
+
+    cloudwatch_namespace: str | None = Field(
+        default=None,
+        description="CloudWatch: the namespace of the metrics that tell tenants apart; unset, none is read.",
+    )
+    cloudwatch_tenant_dimension: str = Field(
+        default="TenantId", min_length=1, description="CloudWatch: the dimension that names the tenant."
+    )
+    cloudwatch_requests: str = Field(default="Requests", description="CloudWatch: the metric of requests (its sum).")
+    cloudwatch_errors: str | None = Field(default="Errors", description="CloudWatch: the metric of failed requests.")
+    cloudwatch_throttled: str | None = Field(default=None, description="CloudWatch: that of throttled requests.")
+    cloudwatch_bytes: str | None = Field(default=None, description="CloudWatch: that of bytes sent.")
+    cloudwatch_latency: str | None = Field(default="Latency", description="CloudWatch: that of a request's time.")
+    cloudwatch_latency_unit: Literal["Milliseconds", "Seconds"] = Field(
+        default="Milliseconds", description="CloudWatch: what it counts."
+    )

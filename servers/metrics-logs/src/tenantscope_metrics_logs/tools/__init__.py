@@ -1,5 +1,5 @@
 """The tools, one file each, in the order in which hosts list them."""
 
-from tenantscope_core.tool import Tool
+from tenantscope_metrics_logs.tools.get_usage import get_usage
 
-TOOLS: tuple[Tool, ...] = ()
+TOOLS = (get_usage,)
