@@ -3,8 +3,6 @@
 import json
 import signal
 import subprocess
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -12,7 +10,17 @@ import psutil
 import pytest
 from catalogue import StandingServer
 from contract.calls import some_call
-from fixtures.serving import MODERN, call_of, console_script, content_of, environment_of, on_stdio, request_of
+from fixtures.serving import (
+    MODERN,
+    call_of,
+    console_script,
+    content_of,
+    environment_of,
+    listening,
+    on_stdio,
+    request_of,
+    started,
+)
 from tenantscope_core.serving import run as serving_run
 from tenantscope_sandbox import Sandbox
 
@@ -30,20 +38,6 @@ def run(server: StandingServer, *words: str, **environment: str) -> subprocess.C
         [console_script(server), *words], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=DEADLINE_SECONDS, check=False,
     )  # fmt: skip
-
-
-@contextmanager
-def started(server: StandingServer, environment: dict[str, str], *words: str) -> Generator[subprocess.Popen[str]]:
-    """A process of a server, killed if it is still there in the end."""
-    process = subprocess.Popen(
-        [console_script(server), *words], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.requirement("starts-on-stdio")
@@ -121,7 +115,7 @@ def test_an_unknown_word_ends_it(server: StandingServer, capsys: pytest.CaptureF
 
 @pytest.mark.requirement("graceful-stop")
 def test_on_stdio_a_signal_ends_it_cleanly(server: StandingServer, environment: dict[str, str]):
-    with started(server, environment) as process:
+    with started([console_script(server)], environment) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(request_of("ping")) + "\n")
@@ -149,8 +143,9 @@ def test_over_http_a_signal_ends_it_cleanly_after_the_calls_that_run(
 ):
     """STS is slow, the call is on its way, the signal comes: the call is answered and the process is gone."""
     token = small_company.issuer.token("acme", "growth", server.spec.scopes)
-    with started(server, {**environment, "TMPDIR": str(tmp_path)}, "http", "--port", "0") as process:
-        url = _listening(process)
+    command = [console_script(server), "http", "--port", "0"]
+    with started(command, {**environment, "TMPDIR": str(tmp_path)}) as process:
+        url = listening(process)
         headers = {"authorization": f"Bearer {token}", "accept": "application/json, text/event-stream"}
         mark = small_company.emulator.mark()
         with (
@@ -171,16 +166,6 @@ def test_over_http_a_signal_ends_it_cleanly_after_the_calls_that_run(
 
 def _descendants(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-
-
-def _listening(process: subprocess.Popen[str]) -> str:
-    """The URL that a process says it listens on."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        _, said, url = json.loads(line)["message"].partition("listening on ")
-        if said:
-            return url
-    raise AssertionError("the server ended before it listened")
 
 
 @pytest.mark.requirement("settings-refused-in-a-sentence")
