@@ -9,8 +9,10 @@ from tenantscope_semantic_cache.sources.open import Sources, open_sources
 from tenantscope_semantic_cache.tools import TOOLS
 
 INSTRUCTIONS = """\
-Do not pay twice for one answer.
-"""
+Answers that models gave before, so that none is paid for twice. Before asking a model, call lookup_answer with the
+question alone and everything else the answer depends on; on a miss ask the model, then store_answer with the same
+arguments and what the answer cost. Answers are one user's own unless stored as shared. get_cache_stats says what is
+saved."""
 
 NO_TABLE = "x"
 """Stands in the policy where there is no registry: shorter than a table's name may be, so that it opens none."""

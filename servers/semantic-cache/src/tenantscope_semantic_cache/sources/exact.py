@@ -1,0 +1,77 @@
+"""The exact tier: copies of entries in Valkey, found in one round trip."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tenantscope_core.results.errors import Unavailable
+from tenantscope_core.stores.resting import Resting
+
+from tenantscope_semantic_cache.entries import Copy, decoded, encoded, version_mark
+
+if TYPE_CHECKING:
+    from tenantscope_core.stores.valkey import TenantValkey, ValkeyStore
+
+NAMESPACE = "semantic-cache"
+_MARK = len(version_mark(0))
+# A copy never takes the place of a newer one, in whatever order they arrive.
+_PUT = f"""
+if redis.call('GETRANGE', KEYS[1], 0, {_MARK - 1}) <= string.sub(ARGV[1], 1, {_MARK}) then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
+return 1
+"""
+
+
+class ExactTier:
+    """Copies of one tenant's entries by fingerprint. Nothing here raises: a Valkey that is down is told by the answer.
+
+    Without a Valkey it is as if there never was a copy.
+    """
+
+    def __init__(self, store: "ValkeyStore | None", resting: Resting) -> None:
+        self._store = store
+        self._resting = resting
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether there is a Valkey."""
+        return self._store is not None
+
+    async def find(self, tenant: str, fingerprints: Sequence[bytes], now: datetime) -> tuple[Copy | None, bool]:
+        """The copy of the first of these fingerprints that has one, and whether Valkey answered."""
+        if self._store is None or not self._resting.may_ask():
+            return None, False
+        try:
+            values = await self._keys(self._store, tenant).get_many([_key(one) for one in fingerprints])
+        except Unavailable:
+            self._resting.did_not_answer()
+            return None, False
+        self._resting.answered()
+        copies = (decoded(value) for value in values if value is not None)
+        return next((copy for copy in copies if copy is not None and copy.serves(tenant, now)), None), True
+
+    async def put(self, copy: Copy, fingerprint: bytes, now: datetime) -> bool:
+        """Keep a copy unless a newer one is there. True if from now on none that is older can be found."""
+        left = (min(copy.trusted_until, copy.entry.expires_at) - now).total_seconds()
+        if self._store is None or left <= 0:
+            return False
+        from tenantscope_core.stores.valkey import Script
+
+        try:
+            milliseconds = max(1, int(left * 1000))
+            await self._keys(self._store, copy.tenant).run_script(
+                Script(_PUT), [_key(fingerprint)], [encoded(copy), milliseconds]
+            )
+        except Unavailable:
+            self._resting.did_not_answer()
+            return False
+        self._resting.answered()
+        return True
+
+    def _keys(self, store: "ValkeyStore", tenant: str) -> "TenantValkey":
+        return store.tenant(tenant, NAMESPACE)
+
+
+def _key(fingerprint: bytes) -> str:
+    return f"x/{fingerprint.hex()}"
