@@ -51,6 +51,10 @@ async def _use_everything(valkey: TenantValkey) -> None:
     assert await valkey.set("a", "2", only_new=True) is False
     assert await valkey.get("a") == b"1"
     assert await valkey.get_many(["a", "none"]) == [b"1", None]
+    await valkey.set_many({"m1": b"\x00\xff", "m2": 7}, expire_seconds=60)
+    await valkey.set_many({})
+    assert await valkey.get_many(["m2", "m1"]) == [b"7", b"\x00\xff"]
+    assert 59 < (await valkey.seconds_left("m1") or 0) <= 60
     assert await valkey.increment("n", 3) == 3
     assert await valkey.exists("n")
     assert await valkey.expire("n", 30)
@@ -121,6 +125,8 @@ async def test_around_the_wrapper_the_acl_refuses_another_tenant_s_keys(valkey_p
         assert await store.tenant("acme", "cache").get("k") == b"ours"
         with pytest.raises(NoPermissionError):
             await store.tenant("globex", "cache").get("k")
+        with pytest.raises(NoPermissionError):
+            await store.tenant("globex", "cache").set_many({"k": 1})
 
 
 async def test_a_login_is_asked_for_at_each_new_connection(valkey_part: RunningPart, admin: Any):
@@ -162,8 +168,12 @@ async def test_a_silent_valkey_is_given_up_in_time_and_used_again_after(url: str
         before = proxy.round_trips
         await acme.get("k")
         assert proxy.round_trips - before == 1
+        await acme.set_many({f"k{number}": number for number in range(100)})
+        assert proxy.round_trips - before == 2
         proxy.silent = True
         with anyio.fail_after(3), pytest.raises(Unavailable):
             await acme.get("k")
+        with anyio.fail_after(3), pytest.raises(Unavailable):
+            await acme.set_many({"k": 1})
         proxy.silent = False
         assert await acme.get("k") == b"v"
