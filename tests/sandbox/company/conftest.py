@@ -43,9 +43,13 @@ def sql(bucket: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             " columns = {requestId: VARCHAR, requestTime: TIMESTAMPTZ, httpMethod: VARCHAR, path: VARCHAR,"
             ' status: BIGINT, responseLength: BIGINT, responseLatency: BIGINT, tenantId: VARCHAR, "user": VARCHAR})'
         )
-        for name in ("usage", "feature_usage", "llm_usage", "revenue"):
+        for name in ("usage", "feature_usage", "llm_usage"):
             connection.execute(
                 f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{bucket}/fleet/{name}/*/*/*.parquet',"
                 " hive_partitioning = true, hive_types_autocast = false)"
             )
+        connection.execute(
+            f"CREATE VIEW revenue AS SELECT * FROM read_csv('{bucket}/raw/revenue/*/*.csv', hive_partitioning = true,"
+            " hive_types_autocast = false, types = {amount: 'DECIMAL(38, 12)'})"
+        )
         yield connection

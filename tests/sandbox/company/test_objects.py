@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,11 @@ import duckdb
 import pytest
 import yaml
 from tenantscope_sandbox.company import ALLOCATION_RULES, PRICE_BOOK, TENANTS, registry_item
-from tenantscope_sandbox.company.revenue import charge
+from tenantscope_sandbox.company.periods import FIRST_DAY
+from tenantscope_sandbox.company.revenue import charge, share
 
 TIERS = [{"up_to": 4000, "unit_price": "0.1"}, {"unit_price": "0.05"}]
-DATASETS = ("usage", "feature_usage", "llm_usage", "revenue")
+DATASETS = ("usage", "feature_usage", "llm_usage")
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -76,8 +79,20 @@ def test_the_rules_use_every_method(sql: duckdb.DuckDBPyConnection) -> None:
 
 def test_the_price_book_has_two_versions_with_dates() -> None:
     book = yaml.safe_load(PRICE_BOOK.read_text())
-    assert [version["version"] for version in book["versions"]] == [1, 2]
+    assert [version["effective"] for version in book["versions"]] == ["2025-11", "2026-05"]
     assert {tenant.plan_name for tenant in TENANTS} == set(book["versions"][0]["plans"])
+
+
+def test_the_contracts_are_those_of_the_tenants() -> None:
+    contracts = yaml.safe_load(PRICE_BOOK.read_text())["contracts"]
+    billed = {tenant.id: tenant for tenant in TENANTS if tenant.status != "Pending"}
+    assert contracts.keys() == billed.keys()
+    for tenant_id, contract in contracts.items():
+        (term,) = contract["terms"]
+        tenant = billed[tenant_id]
+        assert (term["plan"], term["since"]) == (tenant.plan_name, max(tenant.joined, FIRST_DAY))
+        ended = tenant.left if tenant.status == "Suspended" else None
+        assert term.get("through") == (ended - timedelta(days=1) if ended is not None else None)
 
 
 @pytest.mark.parametrize(
@@ -89,10 +104,23 @@ def test_the_price_book_has_two_versions_with_dates() -> None:
         ({"model": "package", "included": 50, "package_size": 10, "package_price": "1.80"}, 61, "3.60"),
         ({"model": "graduated", "included": 1500, "tiers": TIERS}, 1500, "0"),
         ({"model": "graduated", "included": 1500, "tiers": TIERS}, 4010, "250.5"),
+        ({"model": "volume", "tiers": TIERS}, 4000, "400"),
+        ({"model": "volume", "tiers": TIERS}, 4001, "200.05"),
+        ({"model": "percentage", "percent": 130}, 10, "13"),
     ],
 )  # fmt: skip
 def test_a_price_charges_what_goes_beyond_its_allowance(price: dict[str, Any], units: int, amount: str) -> None:
-    assert charge(price, units) == Decimal(amount)
+    assert charge(price, units) == Fraction(amount)
+
+
+def test_who_joins_on_a_day_pays_for_the_days_that_are_left() -> None:
+    joined = date(2026, 6, 16)
+    assert share(Fraction("30.01"), "2026-06", joined, 100) == Fraction(
+        "15.01"
+    )  # half of it, which rounds to even, is gone
+    assert share(Fraction("30.01"), "2026-07", joined, 100) == Fraction("30.01")
+    price = {"model": "per_unit", "included": 300, "unit_price": "0.10"}
+    assert charge(price, 200, "2026-06", joined) == 5
 
 
 def test_revenue_is_the_price_book_applied_to_the_usage(sql: duckdb.DuckDBPyConnection) -> None:
@@ -105,7 +133,14 @@ def test_revenue_is_the_price_book_applied_to_the_usage(sql: duckdb.DuckDBPyConn
     lines = dict(sql.execute(
         "SELECT line, amount FROM revenue WHERE tenant_id = 'acme' AND month = '2026-10'").fetchall())  # fmt: skip
     beyond = units["requests"] - 1500
-    assert lines["plan fee"] == 379
+    assert lines["fee"] == 379
     assert lines["requests"] == min(beyond, 2500) * Decimal("0.10") + max(0, beyond - 2500) * Decimal("0.09")
     assert lines.get("bookings", 0) == max(0, units["book_trip"] - 100) * Decimal("0.25")
-    assert lines["assistant messages"] == -(-(units["chat_assistant"] - 50) // 10) * Decimal("1.80")
+    assert lines["assistant_messages"] == -(-(units["chat_assistant"] - 50) // 10) * Decimal("1.80")
+
+
+def test_every_deal_of_the_book_shows_in_the_invoices(sql: duckdb.DuckDBPyConnection) -> None:
+    lines = dict(sql.execute("SELECT line, count(*) FROM revenue GROUP BY ALL").fetchall())
+    assert {"minimum", "report_models", "purchase prepaid", "credit prepaid", "credit welcome"} <= lines.keys()
+    half = "SELECT amount FROM revenue WHERE tenant_id = 'horizonte' AND month = '2026-04' AND line = 'fee'"
+    assert sql.execute(half).fetchall() == [(Decimal("127.97"),)]  # 11 of 30 days of 349.00

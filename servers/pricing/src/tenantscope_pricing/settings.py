@@ -1,7 +1,7 @@
 """The settings of this server."""
 
-from tenantscope_core.serving.store_settings import DatasetSettings
+from tenantscope_core.serving.store_settings import RollupSettings
 
 
-class Settings(DatasetSettings):
+class Settings(RollupSettings):
     """What every server is told, and where its stores are."""

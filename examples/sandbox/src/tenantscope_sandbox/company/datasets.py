@@ -16,7 +16,6 @@ COLUMNS: Mapping[str, str] = {
     "usage": "day, metric, quantity, unit",
     "feature_usage": "day, feature, action, calls, users, errors, p50_ms, p95_ms, bytes",
     "llm_usage": "day, model, feature, agent, tokens_in, tokens_out, tokens_cached, requests, cost",
-    "revenue": "plan, line, amount, currency",
 }
 
 

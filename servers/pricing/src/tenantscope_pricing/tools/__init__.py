@@ -1,5 +1,6 @@
 """The tools, one file each, in the order in which hosts list them."""
 
-from tenantscope_core.tool import Tool
+from tenantscope_pricing.tools.get_bill import get_bill
+from tenantscope_pricing.tools.get_plans import get_plans
 
-TOOLS: tuple[Tool, ...] = ()
+TOOLS = (get_plans, get_bill)
