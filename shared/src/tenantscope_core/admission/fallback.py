@@ -7,6 +7,7 @@ import anyio
 
 from tenantscope_core.admission.ledger import Ledger, LocalLedger, Refusal
 from tenantscope_core.admission.limits import Limits
+from tenantscope_core.stores.resting import Resting
 
 logger = logging.getLogger(__name__)
 
@@ -29,34 +30,31 @@ class FallbackLedger:
     ) -> None:
         self._shared = shared
         self._local = local
-        self._monotonic = monotonic
         self._timeout_seconds = timeout_seconds
-        self._rest_seconds = rest_seconds
-        self._failed = False
-        self._again_at = 0.0
+        self._resting = Resting(rest_seconds=rest_seconds, monotonic=monotonic)
 
     @property
     def is_local(self) -> bool:
         """Whether the shared ledger failed last, so that calls are counted here."""
-        return self._failed
+        return self._resting.failed
 
     async def enter(self, caller_key: str, limits: Limits, lease: str) -> Refusal | None:
         """Take one token and one slot, there or here."""
-        if self._may_ask():
+        if self._resting.may_ask():
             try:
                 with anyio.fail_after(self._timeout_seconds):
                     refusal = await self._shared.enter(caller_key, limits, lease)
             except Exception as error:  # whatever a client raises: counting must not be what fails a call
                 self._rest(error)
             else:
-                self._failed = False
+                self._resting.answered()
                 return refusal
         return await self._local.enter(caller_key, limits, lease)
 
     async def leave(self, caller_key: str, lease: str) -> None:
         """Give the slot back on both sides; one of them knows it, or both where an answer got lost."""
         await self._local.leave(caller_key, lease)
-        if self._failed:
+        if self._resting.failed:
             return  # what is still held there ends with its lease
         try:
             with anyio.fail_after(self._timeout_seconds):
@@ -64,16 +62,7 @@ class FallbackLedger:
         except Exception as error:
             self._rest(error)
 
-    def _may_ask(self) -> bool:
-        if not self._failed:
-            return True
-        if self._monotonic() < self._again_at:
-            return False
-        self._again_at = self._monotonic() + self._rest_seconds  # the others stay here while this one asks
-        return True
-
     def _rest(self, error: Exception) -> None:
-        if not self._failed:
+        if not self._resting.failed:
             logger.warning("the shared ledger failed, calls are counted in this process: %s", type(error).__name__)
-        self._failed = True
-        self._again_at = self._monotonic() + self._rest_seconds
+        self._resting.did_not_answer()
