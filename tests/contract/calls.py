@@ -2,13 +2,25 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from tenantscope_core.identity.caller import Audience
 from tenantscope_core.serving.spec import ServerSpec
 from tenantscope_core.tool import ShownTo, Tool
 
-EXAMPLES: Mapping[str, Mapping[str, Any]] = {}
+EXAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "lookup_answer": {"prompt": "What is the refund window for annual plans?"},
+    "store_answer": {"prompt": "What is the refund window for annual plans?", "answer": "Thirty days."},
+    "add_events": {
+        "session": "trip-7",
+        "events": [
+            {"role": "user", "text": "We never fly with Blue Falcon Air again, whatever it costs.", "key": "1"},
+            {"role": "assistant", "text": "Understood: I leave their flights out from now on.", "key": "2"},
+        ],
+    },
+    "get_conversation": {"session": "trip-7"},
+    "remember": {"text": "Avoids Blue Falcon Air.", "kind": "preference", "subject": "airline to avoid"},
+}
 """Arguments of the tools that cannot be called with none. Those in `HANDLES` may be left out."""
 
 
@@ -26,11 +38,25 @@ class Handle:
 
 HANDLES: Mapping[str, Mapping[str, Handle]] = {
     "list_tenants": {"cursor": Handle("list_tenants", "next_cursor", {"limit": 2})},
+    "rank_tenants_by_cost": {"cursor": Handle("rank_tenants_by_cost", "next_cursor", {"limit": 2})},
+    "get_conversation": {
+        "cursor": Handle("get_conversation", "next_cursor", {"part": "whole", "max_tokens": 60}),
+    },
 }
-"""By tool and parameter: what stands for something that was given to one caller, and opens nothing for another."""
+"""By tool and parameter: what stands for something that was given to one caller, and opens nothing for another.
 
-PLAIN: Mapping[str, Mapping[str, str]] = {}
-"""By tool and parameter: what is named like a handle and is none, and why."""
+A parameter within another is written as its path there, such as `events.0.parent_id`.
+"""
+
+_OWN_NAME = "a name that the caller gives in its own memory; the same name is another's in another's"
+PLAIN: Mapping[str, Mapping[str, str]] = {
+    "add_events": {"session": _OWN_NAME, "branch": _OWN_NAME, "events.0.key": _OWN_NAME},
+    "get_conversation": {"session": _OWN_NAME, "branch": _OWN_NAME},
+}
+"""By tool and parameter: what is named like a handle and is none, with the reason."""
+
+PREPARED: Mapping[str, str] = {"get_conversation": "add_events"}
+"""By tool: another of its server, whose example gives its own something to tell."""
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Calls a tool by name as one caller; gives the structured answer of a call that worked."""
@@ -49,9 +75,11 @@ def arguments_for(tool: Tool, audience: Audience) -> dict[str, Any]:
 async def working_arguments(spec: ServerSpec[Any, Any], tool: Tool, audience: Audience, ask: Ask) -> dict[str, Any]:
     """Arguments with which a tool answers a caller of an audience, the handles that it needs made by that caller."""
     arguments = arguments_for(tool, audience)
-    for name, handle in HANDLES.get(tool.name, {}).items():
-        if name in arguments:
-            arguments[name] = await made(spec, handle, audience, ask)
+    for before in [one for one in spec.tools if one.name == PREPARED.get(tool.name)]:
+        await ask(before.name, await working_arguments(spec, before, audience, ask))
+    for path, handle in HANDLES.get(tool.name, {}).items():
+        if path.partition(".")[0] in arguments:
+            arguments = put(arguments, path, await made(spec, handle, audience, ask))
     return arguments
 
 
@@ -67,6 +95,16 @@ def found(answer: Any, path: str) -> Any:
     for step in path.split("."):
         answer = answer[int(step) if isinstance(answer, list) else step]
     return answer
+
+
+def put(arguments: Any, path: str, value: Any) -> Any:
+    """Arguments with another value at a path; nothing given is changed."""
+    step, _, rest = path.partition(".")
+    if isinstance(arguments, list):
+        items = list(cast(list[Any], arguments))
+        items[int(step)] = put(items[int(step)], rest, value) if rest else value
+        return items
+    return {**arguments, step: put(arguments[step], rest, value) if rest else value}
 
 
 def some_call(spec: ServerSpec[Any, Any]) -> str:

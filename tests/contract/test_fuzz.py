@@ -2,15 +2,17 @@
 
 import json
 import string
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema
 import pytest
 from catalogue import StandingServer
-from contract.calls import some_call
+from contract.calls import arguments_for, audiences, some_call, working_arguments
+from contract.schemas import input_of
 from fixtures.leaks import assert_tells_nothing_of_the_inside, secrets_of
 from fixtures.serving import ACCEPT, SERVERS, Served, answer_of, call_of, environment_of, request_of, serve
 from hypothesis import HealthCheck, given, settings
@@ -45,17 +47,32 @@ def codes(kind: type[ToolFailure] = ToolFailure) -> Iterator[str]:
 CODES = frozenset(codes())
 
 
-def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+def fitting(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     """Values that a parameter's schema allows."""
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if options := [*schema.get("anyOf", []), *schema.get("oneOf", [])]:
+        return st.one_of([fitting(option) for option in options])
     match schema.get("type"):
         case "integer":
             return st.integers(schema.get("minimum"), schema.get("maximum"))
+        case "number":
+            return st.floats(schema.get("minimum"), schema.get("maximum"), allow_nan=False, allow_infinity=False)
         case "boolean":
             return st.booleans()
+        case "array":
+            return st.lists(fitting(schema["items"]), max_size=min(schema.get("maxItems", 3), 3))
+        case "object" if "properties" in schema:
+            required = set(schema.get("required", []))
+            fields = {name: fitting(inner) for name, inner in schema["properties"].items()}
+            return st.fixed_dictionaries(
+                {name: field for name, field in fields.items() if name in required},
+                optional={name: field for name, field in fields.items() if name not in required},
+            )
         case "string" if schema.get("format") == "date":
             return st.dates().map(str)
+        case "string" if schema.get("format") == "date-time":
+            return st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
         case "string":
             longest = schema.get("maxLength", 3_000)
             known = [
@@ -79,15 +96,16 @@ class Asked:
 @st.composite
 def calls(draw: st.DrawFn) -> Asked:
     """Calls whose arguments are mostly as they should be, and sometimes not."""
-    server = draw(st.sampled_from(SERVERS))
-    tool = draw(st.sampled_from(list(server.spec.tools)))
+    server, tool = draw(st.sampled_from([(server, tool) for server in SERVERS for tool in server.spec.tools]))
     audience = draw(st.sampled_from(list(Audience)))
-    properties = tool.listed(audience).input_schema["properties"]
+    shown, example = input_of(tool, audience), arguments_for(tool, audience)
     chosen = {
         name: draw(st.one_of(fitting(schema), fitting(schema), st.sampled_from(TRAPS), json_values))
-        for name, schema in properties.items()
+        for name, schema in shown["properties"].items()
         if draw(st.booleans())
     }
+    if draw(st.booleans()):  # half of them with everything that a call needs, so that they get further than the door
+        chosen = {**example, **chosen}
     if draw(st.integers(0, 9)) == 0:
         chosen |= draw(st.dictionaries(names, json_values, max_size=2))
     if draw(st.integers(0, 9)) == 0:
@@ -133,6 +151,16 @@ async def test_any_arguments_get_an_answer_that_fits_or_a_typed_error(all_served
     assert fields["code"] in CODES - {"internal_error"}
     assert "structuredContent" not in result
     assert len(result["content"][0]["text"]) < 2_000
+
+
+@pytest.mark.requirement("fuzzed")
+async def test_after_all_of_that_every_tool_still_answers(all_served: dict[str, Served]):
+    """Of the same servers, after the test before: whatever it stored is data like any other."""
+    for served in all_served.values():
+        for audience, tenant in ((Audience.TENANT, "acme"), (Audience.PROVIDER, None)):
+            ask = served.asking(served.token(tenant))
+            for tool in audiences(served.spec, audience):
+                assert await ask(tool.name, await working_arguments(served.spec, tool, audience, ask))
 
 
 @pytest.mark.requirement("fuzzed")
