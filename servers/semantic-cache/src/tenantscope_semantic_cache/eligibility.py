@@ -26,6 +26,11 @@ _TIMES = listed("day week weekend month quarter year morning afternoon evening n
 _BEFORE_POINTING = listed(
     "about of for from with to in on at by into like than is was are were do does did and or use using without"
 )
+_JUDGES = listed(
+    "allowed possible impossible legal illegal safe dangerous ok okay fine necessary required mandatory true normal "
+    "better best worth easy hard difficult common permitted forbidden advisable recommended important wise acceptable"
+)
+"""Words between `it` and what it announces: is it safe to …, is it true that …"""
 _FUNCTION = listed(
     "a an the of for from with to in on at by into about as than if when while after before i you we me my your our us "
     "is are was were be been being am do does did done has have had can could will would shall should may might must "
@@ -99,13 +104,20 @@ def is_follow_up(prompt: str) -> bool:
     for place, word in enumerate(said):
         stem = word.partition("'")[0]
         following = said[place + 1] if place + 1 < len(said) else ""
-        if stem in _REFERS and named < 2:
+        announces = stem == "it" and _announces(said[place + 1 :])
+        if stem in _REFERS and named < 2 and not announces:
             return True
         if stem in _POINTS and following not in _TIMES and _points_outside(said, place, named):
             return True
         if stem not in _FUNCTION and stem not in _REFERS | _POINTS:
             named += 1
     return False
+
+
+def _announces(following: list[str]) -> bool:
+    """Whether `it` stands for what comes after it."""
+    words_after = [word for word in following[:3] if word != "not"]
+    return len(words_after) > 1 and words_after[0] in _JUDGES and words_after[1] in ("to", "that", "for")
 
 
 def _points_outside(said: list[str], place: int, named: int) -> bool:

@@ -17,7 +17,7 @@ from tenantscope_semantic_cache.prompts import normalised_prompt
 from tenantscope_semantic_cache.scope import Scope, answer_id, entry_id, fingerprint
 from tenantscope_semantic_cache.sources.exact import ExactTier
 from tenantscope_semantic_cache.sources.reading import Reading
-from tenantscope_semantic_cache.sources.writing import NewEntry, Writing
+from tenantscope_semantic_cache.sources.writing import NewEntry, Writing, Written
 
 CLOCKS_APART: Final = timedelta(seconds=5)
 """How far the clocks of two replicas may be apart."""
@@ -106,19 +106,31 @@ class Cache:
                 degraded += [_NOT_EMBEDDED] if vector is Skipped.NOT_EMBEDDED else []
             else:
                 new = replace(new, embedder=self._embedder.tag, vector=vector)
-        copied_until = min(prompt.now + self._copy_for, entry.expires_at)
+        copied_until = min(prompt.now + self._copy_for, entry.expires_at) if self._exact.may_copy() else prompt.now
         written = await self._writing.put(prompt.tenant, new, copied_until=copied_until)
         kept = replace(new.entry, version=written.version)
-        copied = await self._exact.put(Copy(prompt.tenant, kept, copied_until), new.fingerprint, prompt.now)
-        if not copied and self._exact.is_set_up:
-            degraded.append(_NO_COPY)
-        if not copied and (wait := written.stale_until + CLOCKS_APART - prompt.now) > timedelta():
+        if not await self._copied(prompt, new.fingerprint, Copy(prompt.tenant, kept, copied_until), written):
+            degraded += [_NO_COPY] if self._exact.is_set_up else []
+        return Kept(kept, written.former, skipped, degraded)
+
+    async def _copied(self, prompt: Prompt, key: bytes, copy: Copy, written: Written) -> bool:
+        """Whether Valkey has the copy, after making sure that it serves no former answer, nor ever will.
+
+        Raises:
+            Unavailable: It may serve one: a copy of one may be trusted, and Valkey does not answer.
+        """
+        if await self._exact.put(copy, key, prompt.now):
+            return True
+        stale_for = written.stale_until + CLOCKS_APART - prompt.now
+        if stale_for <= timedelta():
+            return False
+        if not await self._exact.put_nothing(prompt.tenant, key, written.version, stale_for):
             raise Unavailable(
                 "The answer is stored, but Valkey, which may hold a former one, does not answer; the same call "
                 "succeeds once it does, or once no copy is trusted any more.",
-                retry_after_seconds=wait.total_seconds(),
+                retry_after_seconds=stale_for.total_seconds(),
             )
-        return Kept(kept, written.former, skipped, degraded)
+        return False
 
     async def _from_postgres(self, prompt: Prompt, fingerprints: Sequence[bytes], *, copied: bool) -> Entry | None:
         copied_until = prompt.now + self._copy_for if copied else None

@@ -88,10 +88,10 @@ class Counting:
         self._open: dict[str, dict[Line, Sums]] = {}
         self._sent: dict[str, _Batch] = {}
         self._lines = 0
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._writing = anyio.Lock()
 
     def count(self, tenant: str, line: Line, sums: Sums) -> None:
-        """Count look-ups; beyond 50,000 lines that wait to be written, under no model's name, and then not at all."""
+        """Count look-ups; those that would be the 50,001st line to wait for being written are not."""
         lines = self._open.setdefault(tenant, {})
         if line not in lines:
             if self._lines >= MAX_WAITING_LINES:
@@ -107,24 +107,24 @@ class Counting:
         Raises:
             Unavailable: PostgreSQL is down, slow or overloaded; it is kept for the next time.
         """
-        async with self._locks.setdefault(tenant, asyncio.Lock()):
+        async with self._writing:
             for _ in range(2):  # a batch whose answer got lost, and what came since
                 batch = self._sent.get(tenant) or self._new_batch(tenant)
                 if batch is None:
-                    break
+                    return
                 await self._store.run(tenant, self._statements(tenant, batch))
                 del self._sent[tenant]
                 self._lines -= len(batch.lines)
-        if tenant not in self._open and tenant not in self._sent:
-            self._locks.pop(tenant, None)
 
     async def write_all(self) -> None:
         """Write what is counted for everybody; what cannot be written now is kept."""
-        for tenant in [*self._sent, *(one for one in self._open if one not in self._sent)]:
+        for tenant in {**self._sent, **self._open}:
             try:
                 await self.write(tenant)
             except ToolFailure:
                 return  # one store for all: it is down for the others as well
+            except Exception:  # a fault of ours about one tenant, which must not keep the others from being counted
+                log.exception("counts could not be written")
 
     @asynccontextmanager
     async def written_behind(self) -> AsyncGenerator[None]:
@@ -157,10 +157,7 @@ class Counting:
     async def _write_again_and_again(self) -> None:
         while True:
             await asyncio.sleep(WRITE_EVERY_SECONDS)
-            try:
-                await self.write_all()
-            except Exception:  # counting must not be what ends the server's work
-                log.exception("counts could not be written")
+            await self.write_all()
 
     def _new_batch(self, tenant: str) -> _Batch | None:
         lines = self._open.pop(tenant, None)

@@ -1,7 +1,7 @@
 """The exact tier: copies of entries in Valkey, found in one round trip."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tenantscope_core.results.errors import Unavailable
@@ -51,18 +51,27 @@ class ExactTier:
         copies = (decoded(value) for value in values if value is not None)
         return next((copy for copy in copies if copy is not None and copy.serves(tenant, now)), None), True
 
+    def may_copy(self) -> bool:
+        """Whether to make a copy now: not without a Valkey, and not while it does not answer."""
+        return self._store is not None and self._resting.may_ask()
+
     async def put(self, copy: Copy, fingerprint: bytes, now: datetime) -> bool:
-        """Keep a copy unless a newer one is there. True if from now on none that is older can be found."""
-        left = (min(copy.trusted_until, copy.entry.expires_at) - now).total_seconds()
-        if self._store is None or left <= 0:
+        """Keep a copy, unless a newer one is there. True if from now on none that is older will be found."""
+        left = min(copy.trusted_until, copy.entry.expires_at) - now
+        return await self._put(copy.tenant, fingerprint, encoded(copy), left)
+
+    async def put_nothing(self, tenant: str, fingerprint: bytes, version: int, lasting: timedelta) -> bool:
+        """Keep a mark in the place of a copy, so that none that is older will be found. True if that is so."""
+        return await self._put(tenant, fingerprint, version_mark(version).encode(), lasting)
+
+    async def _put(self, tenant: str, fingerprint: bytes, value: bytes, lasting: timedelta) -> bool:
+        milliseconds = int(lasting.total_seconds() * 1000)
+        if self._store is None or milliseconds <= 0:
             return False
         from tenantscope_core.stores.valkey import Script
 
         try:
-            milliseconds = max(1, int(left * 1000))
-            await self._keys(self._store, copy.tenant).run_script(
-                Script(_PUT), [_key(fingerprint)], [encoded(copy), milliseconds]
-            )
+            await self._keys(self._store, tenant).run_script(Script(_PUT), [_key(fingerprint)], [value, milliseconds])
         except Unavailable:
             self._resting.did_not_answer()
             return False

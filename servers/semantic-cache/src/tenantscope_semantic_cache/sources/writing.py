@@ -52,7 +52,7 @@ ON CONFLICT (tenant_id, fingerprint) DO UPDATE SET
   tokens_out = excluded.tokens_out, cost = excluded.cost, currency = excluded.currency,
   latency_ms = excluded.latency_ms, stored_at = excluded.stored_at, expires_at = excluded.expires_at,
   copied_until = GREATEST(e.copied_until, excluded.copied_until),
-  stale_until = CASE WHEN e.entry_id = excluded.entry_id THEN e.stale_until
+  stale_until = CASE WHEN e.entry_id = excluded.entry_id AND e.expires_at <= excluded.expires_at THEN e.stale_until
                      ELSE GREATEST(e.stale_until, e.copied_until) END
 RETURNING version, stale_until
 """
