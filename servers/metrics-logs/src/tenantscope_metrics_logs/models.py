@@ -1,11 +1,13 @@
 """What the tools answer. Times are milliseconds, sizes bytes, days UTC."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from tenantscope_core.results.answers import Answer, Freshness
+from tenantscope_core.results.periods import FORMS
 
+PeriodText = Annotated[str, Field(description=f"{FORMS}.", max_length=40)]
 State = Literal["fading", "dormant", "unclear", "returning", "new", "active"]
 
 
@@ -74,7 +76,7 @@ class UsageReport(Answer):
     group_by: str
     total: Figures = Field(description="The whole period.")
     before: Figures | None = Field(default=None, description="The whole period before.")
-    requests_change_percent: float | None = Field(default=None, description="Against the period before.")
+    requests_change_percent: float | None = Field(default=None, description="Of requests a day so far, against before.")
     rows: list[UsageRow] = Field(default=[], description="In order of time; one without a request is left out.")
     other: OtherUsage | None = None
     row_count: int = Field(description="Rows there are, listed or not.")
@@ -103,7 +105,7 @@ class FeatureRow(Answer):
     adoption_percent: float | None = Field(default=None, description="Tenants that used it, of active_tenants.")
     tenants_before: int | None = None
     before: int | None = Field(default=None, description="Calls in the period before.")
-    change_percent: float | None = Field(default=None, description="Of calls, against the period before.")
+    change_percent: float | None = Field(default=None, description="Of calls a day so far, against before.")
 
 
 class OtherFeatures(Answer):
@@ -137,14 +139,14 @@ class FeatureReport(Answer):
 
     of: str = Field(description="The tenant, or `fleet`.")
     period: str
-    days: int = Field(description="Days of the period that have data.")
+    days: int = Field(description="Days of the period up to the last rollup.")
     compared_with: str | None = Field(default=None, description="The period before.")
     group_by: Literal["feature", "action"]
     feature: str | None = Field(default=None, description="The feature whose actions these are.")
     calls: int = Field(description="Sum of rows and other.")
     errors: int
     before: int | None = Field(default=None, description="Calls in the period before.")
-    change_percent: float | None = None
+    change_percent: float | None = Field(default=None, description="Of calls a day so far, against before.")
     active_tenants: int | None = Field(default=None, description="Tenants with a call of any feature.")
     rows: list[FeatureRow] = Field(description="Most calls first.")
     other: OtherFeatures | None = None

@@ -55,6 +55,7 @@ def span(points: Points, since: datetime, until: datetime, group_by: str) -> Spa
         total=measured(points, since, until),
         compared_with=_spelt(earlier, since) if before.summed else None,
         before=before if before.summed else None,
+        length=(until - since) / (since - earlier),
         rows={} if group_by == "total" else by_time(points, since, until, group_by),
     )
 

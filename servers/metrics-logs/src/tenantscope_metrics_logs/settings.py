@@ -1,14 +1,20 @@
 """The settings of this server."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 from tenantscope_core.serving.store_settings import RollupSettings
+
+AccessLogFormat: TypeAlias = Literal["auto", "combined", "alb", "cloudfront", "api-gateway", "json"]
 
 
 class Settings(RollupSettings):
     """What every server is told, where datasets are, and what tenants' metrics are called in CloudWatch."""
 
+    activity_months: int = Field(
+        default=13, ge=3, le=60, description="How many months back tenants' activity is looked at."
+    )
     cloudwatch_namespace: str | None = Field(
         default=None,
         description="CloudWatch: the namespace of the metrics that tell tenants apart; unset, none is read.",
@@ -23,4 +29,15 @@ class Settings(RollupSettings):
     cloudwatch_latency: str | None = Field(default="Latency", description="CloudWatch: that of a request's time.")
     cloudwatch_latency_unit: Literal["Milliseconds", "Seconds"] = Field(
         default="Milliseconds", description="CloudWatch: what it counts."
+    )
+
+    access_log_rules: Path | None = Field(
+        default=None, description="rollup: the YAML file that says whose a line is, and which routes are a feature."
+    )
+    access_log_url: str | None = Field(
+        default=None,
+        description="rollup: the access log, `s3://…` or a file or folder; default `s3://<bucket>/raw/access_log/`.",
+    )
+    access_log_format: AccessLogFormat = Field(
+        default="auto", description="rollup: the log's format; recognised by its first lines if `auto`."
     )

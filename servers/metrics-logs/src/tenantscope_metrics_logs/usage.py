@@ -62,13 +62,17 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a question is answered from: a period, the one before where it is known, and the rows over time."""
+    """What a question is answered from: a period, the one before where it is known, and the rows over time.
+
+    `length` is how long the period is so far, as a multiple of the one before.
+    """
 
     period: str
     total: Measured
     compared_with: str | None = None
     before: Measured | None = None
     rows: Mapping[str, Measured] = field(default_factory=dict[str, Measured])
+    length: float = 1.0
 
 
 def measured(quantities: Iterable[Quantity], period: Period) -> Measured:
@@ -134,9 +138,15 @@ def figures(found: Measured) -> Figures:
     )
 
 
-def change_percent(now: Decimal | int | None, before: Decimal | int | None) -> float | None:
-    """By how much something changed, in per cent of what it was; None where either is unknown or it was nothing."""
-    return None if now is None or before is None else percent(now - before, before)
+def change_percent(now: Decimal | int | None, before: Decimal | int | None, length: float = 1.0) -> float | None:
+    """By how much something changed, in per cent of what it was; None where either is unknown or it was nothing.
+
+    `length` is how long the time of `now` is, as a multiple of the time of `before`: rates are compared, so that a
+    month that still runs has not fallen.
+    """
+    if now is None or before is None or before <= 0 or length <= 0:
+        return None
+    return round((float(now) / (float(before) * length) - 1) * 100, 1)
 
 
 def weighted_median(values: Iterable[tuple[float, float]]) -> float | None:

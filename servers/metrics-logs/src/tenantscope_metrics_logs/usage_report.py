@@ -9,6 +9,8 @@ from tenantscope_metrics_logs.models import FurtherMetric, Method, OtherUsage, U
 from tenantscope_metrics_logs.usage import TOKENS, Measured, Span, change_percent, figures
 
 _MOST_FURTHER = 10
+_NOT_OF_DAYS = {"client_errors", "mean_ms", "p95_ms_worst", "tokens_cached", "model_requests", "users_mean_day"}
+"""Figures that rows of days and hours go without: there are many of them."""
 _USERS = (
     "Counted by day and by month, tenant by tenant. The same people come again, so they are never added up over days "
     "or months."
@@ -32,7 +34,7 @@ def usage_report(
 ) -> UsageReport:
     """The answer about a span; `of` is the tenant, None the fleet; `rest` are fields that only the caller knows."""
     now, was = figures(span.total), figures(span.before) if span.before is not None else None
-    rows, other = rows_of(span.rows, limit)
+    rows, other = rows_of(span.rows, limit, without=set() if group_by == "month" else _NOT_OF_DAYS)
     further, further_count = _further(span.total, span.before, units or {})
     part = "hours" if source == "cloudwatch" else "days" if of is not None else "tenants' days"
     return UsageReport(
@@ -43,7 +45,7 @@ def usage_report(
         group_by=group_by,
         total=now,
         before=was,
-        requests_change_percent=change_percent(now.requests, was.requests if was else None),
+        requests_change_percent=change_percent(now.requests, was.requests if was else None, span.length),
         rows=rows,
         other=other,
         row_count=len(span.rows),
@@ -55,14 +57,18 @@ def usage_report(
     )
 
 
-def rows_of(found: Mapping[str, Measured], limit: int) -> tuple[list[UsageRow], OtherUsage | None]:
+def rows_of(
+    found: Mapping[str, Measured], limit: int, *, without: set[str]
+) -> tuple[list[UsageRow], OtherUsage | None]:
     """The newest rows in order of time, and one for all before them."""
     names = sorted(found)
     shown, hidden = names[-limit:], names[:-limit]
-    rows = [UsageRow(name=name, **figures(found[name]).model_dump()) for name in shown]
+    rows = [UsageRow(name=name, **figures(found[name]).model_dump(exclude=without)) for name in shown]
     if not hidden:
         return rows, None
-    return rows, OtherUsage(rows=len(hidden), **figures(_together([found[name] for name in hidden])).model_dump())
+    return rows, OtherUsage(
+        rows=len(hidden), **figures(_together([found[name] for name in hidden])).model_dump(exclude=without)
+    )
 
 
 def _together(parts: Sequence[Measured]) -> Measured:

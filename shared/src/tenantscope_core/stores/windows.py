@@ -1,7 +1,7 @@
 """A period that a caller wrote, held against what is committed of a dataset, and the period before it."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 from tenantscope_core.results.answers import Freshness
 from tenantscope_core.results.errors import NotFound
@@ -26,6 +26,13 @@ class Window:
         """The runs that committed its months: others, and the same question may have another answer."""
         return sorted(commit.run for commit in self.table.months.values())
 
+    @property
+    def days_covered(self) -> int:
+        """The days of the period that were over when its last month was committed: all, or fewer while it runs."""
+        last = self.table.months.get(str(self.period.months[-1]))
+        end = self.period.end if last is None else min(self.period.end, last.written.astimezone(UTC).date())
+        return max((end - self.period.start).days, 0)
+
     def freshness(self, last_day: date | None) -> Freshness:
         """How complete its numbers are, `last_day` being the last with data."""
         within = None if last_day is None else min(last_day, self.period.end - timedelta(days=1))
@@ -43,7 +50,7 @@ async def open_window(
     """
     committed = await reader.committed(aws, dataset.name, tenant)
     if not committed.manifest.months:
-        raise _nothing_committed(tenant, noun)
+        raise nothing_committed(tenant, noun)
     return _window(dataset, committed, parse_period(period, latest=committed.manifest.latest), noun)
 
 
@@ -59,7 +66,8 @@ def _window(dataset: Dataset, committed: Committed, wanted: Period, noun: str) -
     return Window(Table.of(dataset, committed, {*wanted.month_names, *before.month_names}), wanted, before, missing)
 
 
-def _nothing_committed(tenant: str | None, noun: str) -> NotFound:
+def nothing_committed(tenant: str | None, noun: str) -> NotFound:
+    """The failure of a question about a dataset of which there is no month at all."""
     if tenant is None:
         return NotFound("No month is committed yet: whoever operates the server has to run its rollup first.")
     return NotFound(f"No {noun} was ever committed for {tenant}: either it is new, or there is no such tenant.")

@@ -9,15 +9,19 @@ from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_metrics_logs import metrics
 from tenantscope_metrics_logs.settings import Settings
+from tenantscope_metrics_logs.sources.activity import Activity
 from tenantscope_metrics_logs.sources.cloudwatch import MetricNames, TenantMetrics
+from tenantscope_metrics_logs.sources.feature_usage import Features
 from tenantscope_metrics_logs.sources.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Committed usage, and CloudWatch for what is not committed yet."""
+    """Committed usage and use of features, and CloudWatch for what is not committed yet."""
 
     usage: Usage
+    features: Features
+    activity: Activity
     cloudwatch: TenantMetrics
 
 
@@ -27,6 +31,8 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     with open_datasets(runtime) as datasets:
         yield Sources(
             Usage(datasets.reader, datasets.engine),
+            Features(datasets.reader, datasets.engine),
+            Activity(datasets.reader, datasets.engine, months=runtime.settings.activity_months),
             TenantMetrics(metric_names(runtime.settings)),
         )
 

@@ -14,6 +14,7 @@ from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.windows import Window, open_window
 
 from tenantscope_metrics_logs import metrics
+from tenantscope_metrics_logs.sources.percentiles import weighted_percentiles
 from tenantscope_metrics_logs.sources.text import days_of, literals
 from tenantscope_metrics_logs.usage import TOKENS, Latency, Measured, Quantity, Span, by_time, measured
 
@@ -70,7 +71,8 @@ class Usage:
         if window.before is not None:
             earlier = [*quantities, *(await self._tokens(aws, window, window.before)).quantities]
             before = await self._total(aws, window, window.before, earlier)
-            span = replace(span, before=before, compared_with=str(window.before))
+            length = window.days_covered / window.before.days
+            span = replace(span, before=before, compared_with=str(window.before), length=length)
         units = {one.metric: one.unit for one in quantities}
         inside = [one.day for one in quantities if window.period.start <= one.day < window.period.end]
         return Asked(span, units, tokens.missing, max(inside, default=None))
@@ -156,39 +158,3 @@ class Usage:
             aws=aws,
         )
         return {name: int(count) for name, count in result.rows}
-
-
-async def weighted_percentiles(engine: SqlEngine, aws: AwsCaller, table: Table, measures: str) -> dict[str, Latency]:
-    """Percentiles of percentiles by name, which `measures` selects from `source`.
-
-    It gives `name, tenant_id, day, part, weight, p50, p95`. Of each name: the lowest p50 and p95 at which half of the
-    weight is reached, and the highest p95.
-    """
-    result = await engine.query(
-        f"""
-        WITH measures AS ({measures}),
-        each AS (
-          SELECT name, 50 AS percentile, tenant_id, day, part, weight, p50 AS ms FROM measures
-          UNION ALL SELECT name, 95, tenant_id, day, part, weight, p95 FROM measures),
-        ranked AS (
-          SELECT name, percentile, ms,
-            sum(weight) OVER (PARTITION BY name, percentile ORDER BY ms, tenant_id, day, part
-              ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS reached,
-            sum(weight) OVER (PARTITION BY name, percentile) AS whole
-          FROM each WHERE ms IS NOT NULL AND weight > 0)
-        SELECT name, percentile, min(CASE WHEN 2 * reached >= whole THEN ms END), max(ms)
-        FROM ranked GROUP BY name, percentile""",
-        (),
-        {"source": table},
-        aws=aws,
-        max_rows=MAX_ROWS,
-    )
-    found: dict[str, dict[int, tuple[float, float]]] = {}
-    for name, percentile, typical, worst in result.rows:
-        found.setdefault(name, {})[int(percentile)] = (round(float(typical), 1), round(float(worst), 1))
-    return {name: _latency(of) for name, of in found.items()}
-
-
-def _latency(of: dict[int, tuple[float, float]]) -> Latency:
-    p50, p95 = of.get(50), of.get(95)
-    return Latency(p50[0] if p50 else None, p95[0] if p95 else None, p95[1] if p95 else None)

@@ -8,7 +8,7 @@ from tenantscope_core.results.periods import LATEST
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_metrics_logs import recent
-from tenantscope_metrics_logs.models import UsageReport
+from tenantscope_metrics_logs.models import PeriodText, UsageReport
 from tenantscope_metrics_logs.recent import HOUR
 from tenantscope_metrics_logs.sources.cloudwatch import MAX_HOURS
 from tenantscope_metrics_logs.sources.open import Sources
@@ -20,9 +20,7 @@ DEFAULT_HOURS = 24
 @tool(shown_to=ShownTo.BOTH, scopes={"usage:read"}, effects=READ, names_tenant="optional")
 async def get_usage(
     call: Call[Sources],
-    period: Annotated[
-        str, Field(description="'2026-09', '2026-07..2026-09', '2026-09-01..2026-09-15' or 'latest'.", max_length=40)
-    ] = LATEST,
+    period: PeriodText = LATEST,
     group_by: Annotated[
         Literal["total", "hour", "day", "month"], Field(description="The total alone, or rows over time as well.")
     ] = "total",
