@@ -1,11 +1,11 @@
 """The body of a request: read within bounds, told apart from what is no single message, and handed on unread."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from typing import cast
 
-import anyio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 MAX_BODY_BYTES = 256 * 1024
@@ -32,7 +32,7 @@ class Asked:
     body: bytes = field(default=b"", repr=False)
 
 
-async def read_message(request: Request, *, max_bytes: int) -> Asked:
+async def read_message(receive: Receive, *, max_bytes: int) -> Asked:
     """The message in a request; an empty one where the request has no body.
 
     Raises:
@@ -40,10 +40,14 @@ async def read_message(request: Request, *, max_bytes: int) -> Asked:
         ClientDisconnect: The client left.
     """
     chunks: list[bytes] = []
-    size = 0
+    size, is_more = 0, True
     try:
-        with anyio.fail_after(READ_WITHIN_SECONDS):
-            async for chunk in request.stream():
+        async with asyncio.timeout(READ_WITHIN_SECONDS):
+            while is_more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk, is_more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
                 if size > max_bytes:
                     raise BadBody(413, -32600, f"A request may have {max_bytes:,} bytes at most.")

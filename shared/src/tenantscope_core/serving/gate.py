@@ -1,11 +1,11 @@
 """The HTTP door: a bearer token for everything but open discovery, and refusals that say why and what is needed."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,7 +31,9 @@ OPEN_METHODS = frozenset(
         "tools/list", "prompts/list", "resources/list", "resources/templates/list",
     }
 )  # fmt: skip
-_TENANT_HEADERS = ("x-tenant-id", "x-tenantid", "tenant-id", "x-tenantscope-tenant")
+_TENANT_HEADERS = frozenset({b"x-tenant-id", b"x-tenantid", b"tenant-id", b"x-tenantscope-tenant"})
+Headers = Iterable[tuple[bytes, bytes]]
+"""As ASGI gives them, names in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,9 @@ class BearerGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        request = Request(scope, receive)
         scope = {key: value for key, value in scope.items() if key != IDENTITY}
         try:
-            asked = await self._admit(request, scope)
+            asked = await self._admit(scope, receive)
         except ClientDisconnect:
             return None
         except BadBody as bad:
@@ -69,31 +70,32 @@ class BearerGate:
             return await self._refusal(failure)(scope, receive, send)
         return await self._app(scope, replayed(asked.body, receive), send)
 
-    async def _admit(self, request: Request, scope: Scope) -> Asked:
+    async def _admit(self, scope: Scope, receive: Receive) -> Asked:
         """What is asked, the caller's identity left in the scope. The token is looked at before the body is read."""
         door = self._door
         try:
-            identity = scope[IDENTITY] = await self._identify(request)
+            identity = scope[IDENTITY] = await self._identify(scope["headers"])
         except ToolFailure as failure:
             if not door.open_discovery:
                 raise
-            asked = await read_message(request, max_bytes=MAX_ANONYMOUS_BODY_BYTES)
+            asked = await read_message(receive, max_bytes=MAX_ANONYMOUS_BODY_BYTES)
             if asked.method not in OPEN_METHODS:
                 raise failure from None
             return asked
-        asked = await read_message(request, max_bytes=MAX_BODY_BYTES)
+        asked = await read_message(receive, max_bytes=MAX_BODY_BYTES)
         tool = door.tools.get(asked.tool)
         if tool is not None:
             tool.authorise(identity.caller, provider_scope=door.provider_scope)
         return asked
 
-    async def _identify(self, request: Request) -> Identity:
-        identity = await self._door.verifier.identify(_bearer(request))
-        for name in _TENANT_HEADERS:
-            if set(request.headers.getlist(name)) - {identity.caller.tenant}:
+    async def _identify(self, headers: Headers) -> Identity:
+        identity = await self._door.verifier.identify(_bearer(headers))
+        for name, value in headers:
+            if name in _TENANT_HEADERS and value.decode("latin-1") != identity.caller.tenant:
                 raise CallerRefused(
                     Reason.TENANT_HEADER,
-                    f"The header {name} names another tenant than the token. The tenant comes from the token alone.",
+                    f"The header {name.decode()} names another tenant than the token. "
+                    "The tenant comes from the token alone.",
                 )
         return identity
 
@@ -132,13 +134,13 @@ def _quotable(text: str) -> str:
     return "".join(c if " " <= c <= "~" and c not in '"\\' else "'" for c in text)
 
 
-def _bearer(request: Request) -> str | None:
+def _bearer(headers: Headers) -> str | None:
     """The bearer token of a request.
 
     Raises:
         TokenRefused: There are several credentials, or one of another scheme.
     """
-    credentials = request.headers.getlist("authorization")
+    credentials = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
     if not credentials:
         return None
     scheme, _, token = credentials[0].partition(" ")

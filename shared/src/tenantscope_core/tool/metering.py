@@ -1,7 +1,7 @@
 """One record per call: who, what, how it ended, how long and how large. Never an argument or an answer."""
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from opentelemetry import metrics, trace
 
@@ -49,5 +49,6 @@ class Meter:
         span.set_attribute("tenantscope.outcome", record.outcome)
         if record.tenant is not None:
             span.set_attribute("tenantscope.tenant", record.tenant)
-        event = {**asdict(record), "answer_tokens": record.answer_tokens}
-        log.info("tool_call", extra={"event": event})
+        if log.isEnabledFor(logging.INFO):
+            event = {name: getattr(record, name) for name in CallRecord.__slots__}
+            log.info("tool_call", extra={"event": {**event, "answer_tokens": record.answer_tokens}})
