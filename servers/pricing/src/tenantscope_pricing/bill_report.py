@@ -59,8 +59,8 @@ def tenant_bill(
         ],
         credits_paid=_whole(book, sum((use.applied for use in bill.credits), ZERO)),
         estimate=estimate,
-        nothing_committed_of=list(missing.get(bill.month, ())),
-        credits_without_use_of=[str(month) for month in sorted(missing) if month != bill.month],
+        nothing_committed_of=list(missing.get(bill.month, ())) or None,
+        credits_without_use_of=[str(month) for month in sorted(missing) if month != bill.month] or None,
     )
 
 
@@ -94,17 +94,20 @@ def _line(book: Book, line: Line) -> BillLine:
         quantity=trimmed(charge.quantity) if charge is not None and metered else None,
         unit=unit,
         included=trimmed(charge.included) if charge is not None and charge.included else None,
-        unit_price=trimmed(price) if price is not None else None,
-        steps=[] if price is not None else _steps(book, steps, None if line.capped else line.amount + line.discount),
+        unit_price=trimmed(price) if price is not None and line.kind == "usage" else None,
+        percent=trimmed(price * 100) if price is not None and line.kind == "percentage" else None,
+        steps=None if price is not None else _steps(book, steps, None if line.capped else line.amount + line.discount),
         discount=_whole(book, line.discount) if line.discount else None,
         capped=True if line.capped else None,
         amount=_whole(book, line.amount),
     )
 
 
-def _steps(book: Book, steps: Sequence[Step], total: Decimal | None) -> list[StepRow]:
+def _steps(book: Book, steps: Sequence[Step], total: Decimal | None) -> list[StepRow] | None:
     """Steps whose amounts sum to the line before its discount; to more where its maximum holds."""
-    amounts = round_to_total([step.amount for step in steps], unit=book.minor_unit, total=total) if steps else []
+    if not steps:
+        return None
+    amounts = round_to_total([step.amount for step in steps], unit=book.minor_unit, total=total)
     return [
         StepRow(
             quantity=trimmed(step.quantity), unit_price=trimmed(step.unit_price), fee=step.fee or None, amount=amount

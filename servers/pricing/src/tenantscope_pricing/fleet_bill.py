@@ -64,7 +64,7 @@ def fleet_bill(billed: Sequence[Billed]) -> tuple[str, Decimal, FleetBill]:
             ],
             other_tenants=other_tenants,
             tenant_count=len(by_tenant),
-            other_currencies=sorted(ranked[1:]),
+            other_currencies=sorted(ranked[1:]) or None,
         ),
     )
 

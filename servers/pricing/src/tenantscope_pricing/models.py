@@ -58,7 +58,7 @@ class PlanRow(Answer):
     features: list[str]
     prices: list[PriceRow]
     tenants: int | None = Field(default=None, description="Tenants on it; the provider's view.")
-    coming: list[str] = Field(default=[], description="What the next version changes.")
+    coming: list[str] | None = Field(default=None, description="What the next version changes.")
 
 
 class TermRow(Answer):
@@ -68,7 +68,7 @@ class TermRow(Answer):
     since: date
     through: date | None = Field(default=None, description="Last day; left out where it has no end.")
     pinned_version: str | None = Field(default=None, description="Rated by this version whatever comes after.")
-    agreed: list[str] = Field(default=[], description="What is agreed apart from the plan.")
+    agreed: list[str] | None = Field(default=None, description="What is agreed apart from the plan.")
 
 
 class CreditTerms(Answer):
@@ -79,7 +79,7 @@ class CreditTerms(Answer):
     price: Amount | None = Field(default=None, description="What it was bought for; left out where given.")
     granted: str
     expires: str | None = Field(default=None, description="Last month whose bill it pays.")
-    pays_for: list[str] = Field(default=[], description="Lines; every line where left out.")
+    pays_for: list[str] | None = Field(default=None, description="Lines; every line where left out.")
 
 
 class ContractRow(Answer):
@@ -126,7 +126,8 @@ class BillLine(Answer):
     unit: str | None = None
     included: Amount | None = Field(default=None, description="Of these, free.")
     unit_price: Amount | None = Field(default=None, description="Where all have one.")
-    steps: list[StepRow] = Field(default=[], description="Where there are several tiers or packages.")
+    percent: Amount | None = Field(default=None, description="Of the quantity, for a percentage.")
+    steps: list[StepRow] | None = Field(default=None, description="Where there are several tiers or packages.")
     discount: Amount | None = Field(default=None, description="Taken off already.")
     capped: bool | None = Field(default=None, description="True where the line's maximum holds.")
     amount: Amount
@@ -185,11 +186,11 @@ class TenantBill(Answer):
     credits: list[CreditRow] = Field(default=[], description="Good for this month, in the order in which they pay.")
     credits_paid: Amount
     estimate: Estimate | None = Field(default=None, description="For a running month.")
-    nothing_committed_of: list[str] = Field(
-        default=[], description="Datasets without anything for the month: no use, or not rolled up; counted as none."
+    nothing_committed_of: list[str] | None = Field(
+        default=None, description="Datasets without anything for the month: no use, or not rolled up; counted as none."
     )
-    credits_without_use_of: list[str] = Field(
-        default=[], description="Earlier months that credits were counted through and that lack such data."
+    credits_without_use_of: list[str] | None = Field(
+        default=None, description="Earlier months that credits were counted through and that lack such data."
     )
 
 
@@ -226,7 +227,7 @@ class FleetBill(Answer):
     tenants: list[TenantRevenue] = Field(description="The largest.")
     other_tenants: OtherRevenue | None = None
     tenant_count: int
-    other_currencies: list[str] = Field(default=[], description="In which there is revenue too, not shown.")
+    other_currencies: list[str] | None = Field(default=None, description="In which there is revenue too, not shown.")
 
 
 class BillReport(Answer):

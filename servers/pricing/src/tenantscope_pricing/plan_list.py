@@ -97,7 +97,7 @@ def plan_rows(
                 update={
                     "yours": True if plan.id in own else None,
                     "tenants": None if counts is None else counts.get(plan.id, 0),
-                    "coming": _coming(book, month, plan, after, contract if plan.id in own else None, units),
+                    "coming": _coming(book, month, plan, after, contract if plan.id in own else None, units) or None,
                 }
             )
         )
@@ -191,7 +191,9 @@ def _term(term: Term, units: Mapping[str, str]) -> TermRow:
     if term.discount is not None:
         off = ", ".join(term.discount.lines) or "every line but minimums"
         agreed.append(f"{plain(term.discount.percent)} % off {off}")
-    return TermRow(plan=term.plan, since=term.since, through=term.through, pinned_version=term.pinned, agreed=agreed)
+    return TermRow(
+        plan=term.plan, since=term.since, through=term.through, pinned_version=term.pinned, agreed=agreed or None
+    )
 
 
 def _credit(credit: Credit) -> CreditTerms:
@@ -201,5 +203,5 @@ def _credit(credit: Credit) -> CreditTerms:
         price=credit.price or None,
         granted=str(credit.granted),
         expires=None if credit.expires is None else str(credit.expires),
-        pays_for=list(credit.lines),
+        pays_for=list(credit.lines) or None,
     )
