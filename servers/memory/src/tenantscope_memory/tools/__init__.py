@@ -2,4 +2,9 @@
 
 from tenantscope_core.tool import Tool
 
-TOOLS: tuple[Tool, ...] = ()
+from tenantscope_memory.tools.add_events import add_events
+from tenantscope_memory.tools.get_conversation import get_conversation
+from tenantscope_memory.tools.recall import recall
+from tenantscope_memory.tools.remember import remember
+
+TOOLS: tuple[Tool, ...] = (add_events, get_conversation, remember, recall)
