@@ -6,19 +6,14 @@ from typing import Any
 
 import pytest
 from catalogue import ROOT
+from core.embeddings.chosen import settings
 from core.embeddings.nobody import Nobody
 from tenantscope_core.embeddings import open_embedder
 from tenantscope_core.embeddings.bedrock import BedrockEmbedder
 from tenantscope_core.embeddings.local import LocalEmbedder
-from tenantscope_core.serving.settings import WrongSettings, load_settings
-from tenantscope_core.serving.store_settings import EmbeddingSettings
+from tenantscope_core.serving.settings import WrongSettings
 
 HEAVY = ("numpy", "onnx", "onnxruntime", "tokenizers", "valkey", "psycopg")
-
-
-def settings(**changes: str) -> EmbeddingSettings:
-    environment = {"ISSUER": "https://issuer.example", "AUDIENCE": "a", "TENANT_ROLE_ARN": "r", "AWS_REGION": "x"}
-    return load_settings(EmbeddingSettings, {f"TENANTSCOPE_{k}": v for k, v in (environment | changes).items()})
 
 
 @pytest.mark.parametrize(
@@ -54,7 +49,7 @@ def test_a_setting_that_cannot_be_is_said_before_anything_starts(changes: dict[s
 def test_opening_loads_nothing_that_is_heavy():
     code = f"""
 import sys, anyio
-from core.embeddings.test_open import settings
+from core.embeddings.chosen import settings
 from tenantscope_core.embeddings import CachedEmbedder, open_embedder
 
 async def use(**changes):
