@@ -1,8 +1,8 @@
 """The server: its name, what it tells a model, its tools and its jobs."""
 
-from tenantscope_core.serving.spec import ServerSpec
+from tenantscope_core.serving.spec import Command, ServerSpec
 
-from tenantscope_metrics_logs import __version__
+from tenantscope_metrics_logs import __version__, learn_routes_command, rollup_command
 from tenantscope_metrics_logs.settings import Settings
 from tenantscope_metrics_logs.sources.open import Sources, open_sources
 from tenantscope_metrics_logs.tools import TOOLS
@@ -31,4 +31,13 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
         "AthenaWorkgroup": settings.athena_workgroup,
         "GlueDatabase": settings.glue_database,
     },
+    commands=(
+        Command("rollup", "count the access log, month by month", rollup_command.add_arguments, rollup_command.rollup),
+        Command(
+            "learn-routes",
+            "print the routes that the access log teaches",
+            learn_routes_command.add_arguments,
+            learn_routes_command.learn_routes,
+        ),
+    ),
 )
