@@ -1,9 +1,11 @@
 """What the tests of examples share: where things are, and the servers as processes over HTTP."""
 
 import os
-from collections.abc import Generator
+import shlex
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 from tenantscope_sandbox import Sandbox
@@ -22,6 +24,16 @@ def system_environment() -> dict[str, str]:
 def token_file(sandbox: Sandbox, tenant: str | None) -> Path:
     """A file with a fresh token of a tenant's user, or of the provider's staff."""
     return Path(sandbox.server_env("cost-explorer", tenant, provider=tenant is None)["TENANTSCOPE_TOKEN_FILE"])
+
+
+def started_with(server: str, block: Mapping[str, Any], sandbox: Sandbox, tenant: str) -> dict[str, str]:
+    """The environment that a host's block gives a server, its placeholders replaced by what they are in the sandbox."""
+    path = str(token_file(sandbox, tenant))
+    real = sandbox.server_env(server)
+    real |= {"TENANTSCOPE_TOKEN_FILE": path, "TENANTSCOPE_TOKEN_COMMAND": f"cat {shlex.quote(path)}"}
+    aws = {name: value for name, value in real.items() if name.startswith("AWS_")}
+    named: dict[str, str] = {name: real.get(name, value) for name, value in block["env"].items()}
+    return {name: value for name, value in (aws | named).items() if name != "AWS_PROFILE"}  # the sandbox has keys
 
 
 @contextmanager

@@ -14,13 +14,13 @@ from catalogue import standing_servers
 from tenantscope_cost_explorer.rules_file import parse_rules
 
 from .conftest import REPOSITORY
+from .markdown import FENCE, fences, text_of
 
 ROOMS = ("benchmarks", "docs", "examples", "servers", "shared", "tests")
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(path for room in ROOMS for path in REPOSITORY.glob(f"{room}/**/*.md"))])
 OF_A_HOST = {"TENANTSCOPE_JWT"}  # a variable of the reader's, which a host puts into a header
 HIGH_LEVEL = {("s3", "sync"), ("cloudformation", "deploy")}  # the CLI's own, no operation of an API
 
-_FENCE = re.compile(r"^([ ]*)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -28,24 +28,15 @@ def named(path: Path) -> str:
     return str(path.relative_to(REPOSITORY))
 
 
-def text_of(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
-
-
-def fences(path: Path, language: str) -> list[str]:
-    found = [(indent, body) for indent, kind, body in _FENCE.findall(text_of(path)) if kind == language]
-    return ["\n".join(line.removeprefix(indent) for line in body.splitlines()) for indent, body in found]
-
-
 def code(path: Path) -> list[str]:
     """Everything in a document that is code, in a line or in a block."""
     text = text_of(path)
-    return [body for _, _, body in _FENCE.findall(text)] + re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
+    return [body for _, _, body in FENCE.findall(text)] + re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
 
 
 def anchors(path: Path) -> set[str]:
     """The anchors that GitHub makes of headings."""
-    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text_of(path)), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text_of(path)), re.MULTILINE)
     plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
     return {heading.strip().replace(" ", "-") for heading in plain}
 
@@ -85,7 +76,7 @@ def test_every_variable_is_a_setting(path: Path):
 @documents
 def test_every_internal_link_leads_somewhere(path: Path):
     broken: list[str] = []
-    for link in _LINK.findall(_FENCE.sub("", text_of(path))):
+    for link in _LINK.findall(FENCE.sub("", text_of(path))):
         if link.startswith(("http://", "https://")):
             continue
         name, _, anchor = link.partition("#")
@@ -97,7 +88,7 @@ def test_every_internal_link_leads_somewhere(path: Path):
 
 @documents
 def test_every_path_of_the_repository_exists(path: Path):
-    inline = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text_of(path)))
+    inline = re.findall(r"`([^`\n]+)`", FENCE.sub("", text_of(path)))
     paths = [word for word in inline if re.fullmatch(rf"(?:{'|'.join(ROOMS)})/[\w./-]+", word)]
     near = [REPOSITORY, *path.parents]
     assert [word for word in paths if not any((folder / word).exists() for folder in near)] == []

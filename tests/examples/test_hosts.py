@@ -2,10 +2,8 @@
 
 import json
 import os
-import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tenantscope_sandbox import Sandbox
 
-from .conftest import REPOSITORY, system_environment, token_file
+from .conftest import REPOSITORY, started_with, system_environment
 
 PLACEHOLDER = "/path/to/tenantscope/.venv/bin"
 KIRO = REPOSITORY / "examples/kiro/.kiro/settings/mcp.json"
@@ -29,16 +27,6 @@ QUESTIONS = {"tenantscope-tenant-management": "whoami", "tenantscope-cost-explor
 
 def blocks(path: Path) -> dict[str, dict[str, Any]]:
     return json.loads(path.read_text())["mcpServers"]
-
-
-def started_with(block: Mapping[str, Any], sandbox: Sandbox, tenant: str) -> dict[str, str]:
-    """The environment that a block gives, its placeholders replaced by what they are in the sandbox."""
-    name = block["command"].rsplit("/tenantscope-")[-1]
-    real = sandbox.server_env(name)
-    path = str(token_file(sandbox, tenant))
-    real |= {"TENANTSCOPE_TOKEN_FILE": path, "TENANTSCOPE_TOKEN_COMMAND": f"cat {shlex.quote(path)}"}
-    aws = {name: value for name, value in real.items() if name.startswith("AWS_")}
-    return aws | {name: real[name] for name in block["env"] if name != "AWS_PROFILE"}  # the sandbox has keys
 
 
 @pytest.mark.parametrize("path", [KIRO, DESKTOP], ids=["kiro", "claude-desktop"])
@@ -63,7 +51,7 @@ def test_a_file_starts_every_server_with_settings_that_it_has(path: Path):
 async def test_what_a_file_starts_answers_its_tenant(path: Path, name: str, small_company: Sandbox, tmp_path: Path):
     block = blocks(path)[name]
     command = block["command"].replace(PLACEHOLDER, str(Path(sys.executable).parent))
-    environment = system_environment() | started_with(block, small_company, "acme")
+    environment = system_environment() | started_with(STANDING[name].spec.name, block, small_company, "acme")
     parameters = StdioServerParameters(command=command, args=block["args"], env=environment, cwd=tmp_path)
     with (tmp_path / "log").open("w") as log:
         async with Client(stdio_client(parameters, errlog=log)) as client:
