@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import burst, catalogues, isolation, rollup, roundtrips, size, start, tenants, warm
+from benchmarks import burst, catalogues, embeddings, isolation, rollup, roundtrips, size, start, tenants, warm
 from benchmarks.figures import Figure, Measurement, say, table
 from benchmarks.parts import cleanup
 
@@ -15,6 +15,7 @@ MEASUREMENTS = (
     Measurement("tenants", "thousands of tenants in one process", tenants.measure),
     Measurement("isolation", "clients for each tenant beside ours", isolation.measure),
     Measurement("roundtrips", "round trips to PostgreSQL", roundtrips.measure),
+    Measurement("embeddings", "the local embedder in a process of its own", embeddings.measure),
     Measurement("rollup", "the allocation of twelve months beside a plain scan", rollup.measure),
 )
 
