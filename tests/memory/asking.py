@@ -122,10 +122,10 @@ async def _silent(progress: float, total: float | None, message: str | None) -> 
 @asynccontextmanager
 async def process(
     places: Places, *, pinned: bool = False, with_valkey: bool = True, embedder: Embedder | None = None,
-    wait_seconds: float = 20.0,
+    wait_seconds: float = 20.0, patience_seconds: float = 10.0,
 ) -> AsyncGenerator[Sources]:  # fmt: skip
     """What a server opens, of a process of its own: it shares nothing with another but the stores."""
-    limits = PostgresLimits(connections=8, connect_seconds=2, wait_seconds=10, statement_seconds=10)
+    limits = PostgresLimits(connections=8, connect_seconds=2, wait_seconds=patience_seconds)
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(PostgresStore(places.dsn, schema=SCHEMA, limits=limits))
         valkey = None

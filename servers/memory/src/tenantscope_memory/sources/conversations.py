@@ -8,6 +8,7 @@ from typing import Any, Final
 import anyio
 from tenantscope_core.results.errors import Conflict, InvalidArgument, NotFound
 from tenantscope_core.stores.postgres import PostgresStore, Statement, TenantTransaction
+from tenantscope_core.stores.task_failures import first_of
 
 from tenantscope_memory.branches import MAIN, MAX_BRANCHES, MAX_DEPTH, Branch, depth, lineage
 from tenantscope_memory.events import NewEvent, stamp
@@ -201,10 +202,13 @@ class Conversations:
             nonlocal tail
             tail = await self._hot.read(where.tenant, where.actor, where.session, branch)
 
-        async with anyio.create_task_group() as group:
-            if not with_data:
-                group.start_soon(look)
-            branches = await self._branches(where)
+        try:
+            async with anyio.create_task_group() as group:
+                if not with_data:
+                    group.start_soon(look)
+                branches = await self._branches(where)
+        except BaseExceptionGroup as failures:
+            raise first_of(failures) from None
         here = _existing(branches, branch)
         if tail is not None and _serves(tail, here, room_bytes):
             return Found(branches, here, tail.events[::-1])

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import anyio
 from tenantscope_core.stores.aws import AwsCaller
+from tenantscope_core.stores.task_failures import first_of
 
 from tenantscope_memory.actors import SHARED
 from tenantscope_memory.ranking import Question, rank
@@ -74,10 +75,13 @@ async def _looked_up(
         nonlocal vectors
         vectors = await embedding.vectors(aws, [question], purpose="query")
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(look)
-        group.start_soon(embed)
-        pending = await search.pending(scope, embedding.tag)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(look)
+            group.start_soon(embed)
+            pending = await search.pending(scope, embedding.tag)
+    except BaseExceptionGroup as failures:
+        raise first_of(failures) from None
     if not pending:
         return by_words, vectors, 0
     if vectors is not None:
