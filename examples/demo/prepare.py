@@ -1,14 +1,15 @@
-"""Starts the sandbox unless it runs, and runs the servers' jobs on it: tables in PostgreSQL, the nightly rollups."""
+"""Starts the sandbox unless it runs, and runs the servers' jobs on it: tables in PostgreSQL, prices, rollups."""
 
 import sys
 from pathlib import Path
 
 from tenantscope_sandbox import Sandbox
+from tenantscope_sandbox.company import PRICE_BOOK
 from tenantscope_sandbox.jobs import migrate, run_job
 from tenantscope_sandbox.state import default_directory
 
 BINARIES = Path(sys.executable).parent
-ROLLUPS = ("cost-explorer",)
+ROLLUPS = ("metrics-logs", "cost-explorer", "pricing")
 """In this order: each reads what those before it wrote."""
 
 
@@ -24,6 +25,7 @@ def prepare(sandbox: Sandbox) -> None:
         subprocess.CalledProcessError: One failed; it has said why.
     """
     migrate(sandbox)
+    run_job(sandbox, "pricing", "publish-book", str(PRICE_BOOK), "--commit")
     for server in ROLLUPS:
         run_job(sandbox, server, "rollup")
 

@@ -60,6 +60,7 @@ def load(sandbox: Home, *, progress: Progress, clock: Callable[[], datetime] = _
 
     if marker.get("version") != version():
         progress("company: uploading objects")
+        _forget_prices(s3, sandbox.bucket)
         _put_objects(s3, sandbox.bucket, home / OBJECTS)
         progress("company: registering tenants")
         _put_registry(sandbox.client("dynamodb", max_pool_connections=THREADS), sandbox.table, home)
@@ -90,6 +91,14 @@ def _read_marker(s3: Any, bucket: str) -> dict[str, str]:
     except s3.exceptions.NoSuchKey:
         return {}
     return json.loads(body)
+
+
+def _forget_prices(s3: Any, bucket: str) -> None:
+    """Take away what was published for another version of the company: its past prices bind this one no more."""
+    for prefix in ("fleet/price_book/", "datasets/price_book/"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for entry in page.get("Contents", []):
+                s3.delete_object(Bucket=bucket, Key=entry["Key"])
 
 
 def _put_objects(s3: Any, bucket: str, root: Path) -> int:
