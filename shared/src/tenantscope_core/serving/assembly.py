@@ -193,7 +193,8 @@ async def _open_ledger(settings: CoreSettings) -> AsyncGenerator[Ledger]:
         def open_shared() -> Ledger:
             from valkey.asyncio import Valkey
 
-            client: Valkey = Valkey.from_url(url, socket_connect_timeout=1.0)  # pyright: ignore[reportUnknownMemberType]
+            # The ledger bounds every wait; a timeout of the client's own would cost a task for every command.
+            client: Valkey = Valkey.from_url(url, socket_timeout=None, socket_connect_timeout=1.0)  # pyright: ignore[reportUnknownMemberType]
             stack.push_async_callback(client.aclose)
             return ValkeyLedger(client, lease_seconds=lease_seconds)
 
