@@ -117,6 +117,7 @@ async def test_no_texts_are_no_call(session: Session, bedrock: Bedrock):
     assert bedrock.bodies == []
 
 
+@pytest.mark.requirement("bedrock-by-the-tenant")
 async def test_each_call_is_signed_with_the_session_of_its_tenant_and_with_nothing_else(
     session: Session, bedrock: Bedrock, server: StsServer, monkeypatch: pytest.MonkeyPatch
 ):
@@ -288,6 +289,7 @@ async def test_a_cancelled_caller_leaves_at_once(session: Session, bedrock: Bedr
         released.set()
 
 
+@pytest.mark.requirement("bedrock-by-the-tenant")
 async def test_only_a_role_that_is_granted_the_models_may_use_them(
     bare_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ):

@@ -2,7 +2,6 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -17,30 +16,9 @@ from tenantscope_core.embeddings.cached import TEXTS_AT_ONCE, EmbeddingCounts
 from tenantscope_core.embeddings.local import LocalEmbedder
 from tenantscope_core.results.errors import InvalidArgument, Unavailable
 from tenantscope_core.stores.valkey import ValkeyStore
-from tenantscope_sandbox.parts import valkey as part
-from valkey import Valkey
 
 ACME, GLOBEX = Nobody("acme"), Nobody("globex")
 HOUR = 3_600.0
-
-
-@pytest.fixture
-def url(valkey_part: RunningPart) -> str:
-    return part.url(valkey_part.state, valkey_part.port)
-
-
-@pytest.fixture
-def admin(valkey_part: RunningPart) -> Any:
-    client: Any = Valkey
-    with client.from_url(part.url(valkey_part.state, valkey_part.port, "admin")) as connection:
-        connection.flushall()
-        yield connection
-
-
-@pytest.fixture
-async def store(url: str, admin: Any) -> AsyncIterator[ValkeyStore]:
-    async with ValkeyStore(url) as store:
-        yield store
 
 
 @pytest.fixture
@@ -49,15 +27,15 @@ async def model(local: LocalEmbedder) -> Recording:
 
 
 @pytest.fixture
-def cached(model: Recording, store: ValkeyStore) -> CachedEmbedder:
-    return CachedEmbedder(model, store, expire_seconds=HOUR)
+def cached(model: Recording, valkey_store: ValkeyStore) -> CachedEmbedder:
+    return CachedEmbedder(model, valkey_store, expire_seconds=HOUR)
 
 
 async def test_a_text_is_embedded_once_for_all_processes_and_always_has_the_same_vector(
-    cached: CachedEmbedder, model: Recording, store: ValkeyStore
+    cached: CachedEmbedder, model: Recording, valkey_store: ValkeyStore
 ):
     first = await cached.embed(ACME, ["reset my password", "refund"], purpose="query")
-    other_process = CachedEmbedder(model, store, expire_seconds=HOUR)
+    other_process = CachedEmbedder(model, valkey_store, expire_seconds=HOUR)
     assert await other_process.embed(ACME, ["refund", "reset my password"], purpose="document") == first[::-1]
     assert model.texts == ["reset my password", "refund"]
     assert other_process.counts("acme") == EmbeddingCounts(hits=2)
@@ -74,50 +52,52 @@ async def test_only_what_is_not_found_is_embedded(cached: CachedEmbedder, model:
 
 
 async def test_entries_are_a_tenants_own_and_lie_behind_its_prefix(
-    cached: CachedEmbedder, model: Recording, admin: Any
+    cached: CachedEmbedder, model: Recording, valkey_admin: Any
 ):
     for session in (ACME, GLOBEX, Nobody("acme_corp")):
         await cached.embed(session, ["refund"], purpose="query")
     assert [tenant for tenant, _ in model.asked] == ["acme", "globex", "acme_corp"]
-    prefixes = {key.split(b":embeddings:")[0] for key in admin.keys("*")}
+    prefixes = {key.split(b":embeddings:")[0] for key in valkey_admin.keys("*")}
     assert prefixes == {b"ts:{acme}", b"ts:{globex}", b"ts:{acme_corp}"}
 
 
-async def test_neither_a_text_nor_its_length_can_be_read_from_a_key(cached: CachedEmbedder, admin: Any):
+async def test_neither_a_text_nor_its_length_can_be_read_from_a_key(cached: CachedEmbedder, valkey_admin: Any):
     await cached.embed(ACME, ["a secret of acme"], purpose="query")
-    (key,) = admin.keys("*")
+    (key,) = valkey_admin.keys("*")
     assert b"secret" not in key
-    assert len(admin.get(key)) == 4 * cached.dimensions
+    assert len(valkey_admin.get(key)) == 4 * cached.dimensions
 
 
-async def test_entries_of_one_model_are_not_anothers(cached: CachedEmbedder, store: ValkeyStore, local: LocalEmbedder):
+async def test_entries_of_one_model_are_not_anothers(
+    cached: CachedEmbedder, valkey_store: ValkeyStore, local: LocalEmbedder
+):
     await cached.embed(ACME, ["refund"], purpose="query")
     newer = Recording(local, tag="model-b")
-    await CachedEmbedder(newer, store, expire_seconds=HOUR).embed(ACME, ["refund"], purpose="query")
+    await CachedEmbedder(newer, valkey_store, expire_seconds=HOUR).embed(ACME, ["refund"], purpose="query")
     assert newer.texts == ["refund"]
 
 
-async def test_a_purpose_is_told_apart_where_the_model_does(store: ValkeyStore, local: LocalEmbedder):
+async def test_a_purpose_is_told_apart_where_the_model_does(valkey_store: ValkeyStore, local: LocalEmbedder):
     model = Recording(local, asymmetric=True)
-    cached = CachedEmbedder(model, store, expire_seconds=HOUR)
+    cached = CachedEmbedder(model, valkey_store, expire_seconds=HOUR)
     for purpose in ("query", "document", "query"):
         await cached.embed(ACME, ["refund"], purpose=purpose)
     assert model.texts == ["refund", "refund"]
 
 
-async def test_entries_end(cached: CachedEmbedder, admin: Any):
+async def test_entries_end(cached: CachedEmbedder, valkey_admin: Any):
     await cached.embed(ACME, ["refund"], purpose="query")
-    (key,) = admin.keys("*")
-    assert HOUR - 60 < admin.ttl(key) <= HOUR
+    (key,) = valkey_admin.keys("*")
+    assert HOUR - 60 < valkey_admin.ttl(key) <= HOUR
 
 
 async def test_texts_are_looked_up_in_one_round_trip_and_kept_in_another(
-    model: Recording, url: str, valkey_part: RunningPart, admin: Any
+    model: Recording, valkey_url: str, valkey_part: RunningPart, valkey_admin: Any
 ):
     texts = [f"text {number}" for number in range(30)]  # in one read of the proxy
     async with (
         TcpProxy(valkey_part.port) as proxy,
-        ValkeyStore(url.replace(f":{valkey_part.port}", f":{proxy.port}")) as store,
+        ValkeyStore(valkey_url.replace(f":{valkey_part.port}", f":{proxy.port}")) as store,
     ):
         cached = CachedEmbedder(model, store, expire_seconds=HOUR)
         await cached.embed(ACME, ["connect"], purpose="query")
@@ -137,21 +117,21 @@ async def test_more_texts_than_are_taken_together_come_back_in_their_order(cache
     assert len(model.asked) == 2
 
 
-async def test_an_entry_that_is_damaged_is_none(cached: CachedEmbedder, model: Recording, admin: Any):
+async def test_an_entry_that_is_damaged_is_none(cached: CachedEmbedder, model: Recording, valkey_admin: Any):
     first = await cached.embed(ACME, ["refund"], purpose="query")
-    (key,) = admin.keys("*")
-    admin.set(key, struct.pack("<3f", 1, 2, 3))
+    (key,) = valkey_admin.keys("*")
+    valkey_admin.set(key, struct.pack("<3f", 1, 2, 3))
     assert await cached.embed(ACME, ["refund"], purpose="query") == first
     assert model.texts == ["refund", "refund"]
 
 
 async def test_the_fleet_has_no_keys_and_is_embedded_for_all_the_same(
-    cached: CachedEmbedder, model: Recording, admin: Any
+    cached: CachedEmbedder, model: Recording, valkey_admin: Any
 ):
     for _ in range(2):
         assert len(await cached.embed(Nobody(None), ["refund"], purpose="query")) == 1
     assert len(model.asked) == 2
-    assert admin.keys("*") == []
+    assert valkey_admin.keys("*") == []
 
 
 async def test_callers_of_one_tenant_at_once_share_one_computation(cached: CachedEmbedder, model: Recording):
@@ -226,12 +206,12 @@ async def test_a_fault_of_one_callers_other_text_is_not_the_fault_of_who_waits(
 
 
 async def test_while_valkey_is_down_texts_are_embedded_and_it_is_left_alone_for_a_while(
-    model: Recording, url: str, valkey_part: RunningPart, admin: Any
+    model: Recording, valkey_url: str, valkey_part: RunningPart, valkey_admin: Any
 ):
     clock = Seconds()
     async with (
         TcpProxy(valkey_part.port) as proxy,
-        ValkeyStore(url.replace(f":{valkey_part.port}", f":{proxy.port}")) as store,
+        ValkeyStore(valkey_url.replace(f":{valkey_part.port}", f":{proxy.port}")) as store,
     ):
         cached = CachedEmbedder(model, store, expire_seconds=HOUR, monotonic=clock)
         first = await cached.embed(ACME, ["refund"], purpose="query")

@@ -27,3 +27,12 @@ from fixtures.stores import (
 from fixtures.stores import (
     valkey_part as valkey_part,
 )
+from fixtures.valkeys import (
+    valkey_admin as valkey_admin,
+)
+from fixtures.valkeys import (
+    valkey_store as valkey_store,
+)
+from fixtures.valkeys import (
+    valkey_url as valkey_url,
+)

@@ -1,7 +1,6 @@
 """Valkey per tenant: prefixes, what the ACL holds without us, faults survived."""
 
 import string
-from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -13,37 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tenantscope_core.results.errors import Unavailable
 from tenantscope_core.stores.valkey import DOWN, Script, TenantValkey, ValkeyStore, or_down, tenant_prefix
-from tenantscope_sandbox.parts import valkey as part
 from valkey import Valkey
 from valkey.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 TENANT_CHARACTERS = string.ascii_letters + string.digits + "_-"
 
 
-@pytest.fixture
-def url(valkey_part: RunningPart) -> str:
-    return part.url(valkey_part.state, valkey_part.port)
-
-
-@pytest.fixture
-def admin(valkey_part: RunningPart) -> Any:
-    client: Any = Valkey
-    with client.from_url(part.url(valkey_part.state, valkey_part.port, "admin")) as connection:
-        connection.flushall()
-        yield connection
-
-
-@pytest.fixture
-async def store(url: str, admin: Any) -> AsyncIterator[ValkeyStore]:
-    async with ValkeyStore(url) as store:
-        yield store
-
-
-async def test_every_command_stays_behind_the_tenant_s_prefix(store: ValkeyStore, admin: Any):
-    acme = store.tenant("acme", "cache")
+async def test_every_command_stays_behind_the_tenant_s_prefix(valkey_store: ValkeyStore, valkey_admin: Any):
+    acme = valkey_store.tenant("acme", "cache")
     await _use_everything(acme)
-    assert admin.keys("*")
-    assert all(key.startswith(b"ts:{acme}:cache:") for key in admin.keys("*"))
+    assert valkey_admin.keys("*")
+    assert all(key.startswith(b"ts:{acme}:cache:") for key in valkey_admin.keys("*"))
 
 
 async def _use_everything(valkey: TenantValkey) -> None:
@@ -80,8 +59,8 @@ async def _use_everything(valkey: TenantValkey) -> None:
     assert await valkey.run_script(script, ["count"], [5]) == 10
 
 
-async def test_two_tenants_and_two_namespaces_with_one_key_hold_four_values(store: ValkeyStore):
-    places = [store.tenant(tenant, name) for tenant in ("acme", "acme_corp") for name in ("cache", "rate")]
+async def test_two_tenants_and_two_namespaces_with_one_key_hold_four_values(valkey_store: ValkeyStore):
+    places = [valkey_store.tenant(tenant, name) for tenant in ("acme", "acme_corp") for name in ("cache", "rate")]
     for number, place in enumerate(places):
         await place.set("k", number)
     assert [await place.get("k") for place in places] == [b"0", b"1", b"2", b"3"]
@@ -105,13 +84,15 @@ def test_no_tenant_and_key_make_another_tenant_s_key(tenant: str, key: str, othe
 
 
 @pytest.mark.parametrize("key", ["", "a b", "k\n", "ü", "{globex}", "*", "k" * 257])
-async def test_a_key_of_another_form_is_refused_before_it_leaves(key: str, store: ValkeyStore):
+async def test_a_key_of_another_form_is_refused_before_it_leaves(key: str, valkey_store: ValkeyStore):
     with pytest.raises(ValueError, match="not a key"):
-        await store.tenant("acme", "cache").get(key)
+        await valkey_store.tenant("acme", "cache").get(key)
 
 
-async def test_around_the_wrapper_the_acl_refuses_another_tenant_s_keys(valkey_part: RunningPart, admin: Any):
-    admin.execute_command("ACL", "SETUSER", "acme", "on", ">secret", "~ts:{acme}:*", "+@read", "+@write", "+@scripting")
+async def test_around_the_wrapper_the_acl_refuses_another_tenant_s_keys(valkey_part: RunningPart, valkey_admin: Any):
+    valkey_admin.execute_command(
+        "ACL", "SETUSER", "acme", "on", ">secret", "~ts:{acme}:*", "+@read", "+@write", "+@scripting"
+    )
     login = f"valkey://acme:secret@127.0.0.1:{valkey_part.port}/0"
     client: Any = Valkey
     with client.from_url(login) as raw:
@@ -129,23 +110,23 @@ async def test_around_the_wrapper_the_acl_refuses_another_tenant_s_keys(valkey_p
             await store.tenant("globex", "cache").set_many({"k": 1})
 
 
-async def test_a_login_is_asked_for_at_each_new_connection(valkey_part: RunningPart, admin: Any):
-    admin.execute_command("ACL", "SETUSER", "iam", "on", ">token-1", "~ts:*", "+@all")
+async def test_a_login_is_asked_for_at_each_new_connection(valkey_part: RunningPart, valkey_admin: Any):
+    valkey_admin.execute_command("ACL", "SETUSER", "iam", "on", ">token-1", "~ts:*", "+@all")
     tokens = ["token-1", "token-2", "token-3"]
     async with ValkeyStore(f"valkey://127.0.0.1:{valkey_part.port}", login=lambda: ("iam", tokens.pop(0))) as store:
         assert await store.tenant("acme", "cache").get("k") is None
-        admin.execute_command("ACL", "SETUSER", "iam", "resetpass", ">token-2")
-        admin.client_kill_filter(_type="normal", skipme=True)
+        valkey_admin.execute_command("ACL", "SETUSER", "iam", "resetpass", ">token-2")
+        valkey_admin.client_kill_filter(_type="normal", skipme=True)
         assert await store.tenant("acme", "cache").get("k") is None
-        admin.client_kill_filter(_type="normal", skipme=True)
+        valkey_admin.client_kill_filter(_type="normal", skipme=True)
         with pytest.raises(AuthenticationError):
             await store.tenant("acme", "cache").get("k")
 
 
 async def test_a_killed_valkey_is_unavailable_or_a_miss_by_choice_and_comes_back_by_itself(
-    store: ValkeyStore, valkey_part: RunningPart
+    valkey_store: ValkeyStore, valkey_part: RunningPart
 ):
-    acme = store.tenant("acme", "cache")
+    acme = valkey_store.tenant("acme", "cache")
     assert await or_down(acme.get("k")) is None
     valkey_part.kill()
     try:
@@ -158,10 +139,10 @@ async def test_a_killed_valkey_is_unavailable_or_a_miss_by_choice_and_comes_back
     assert await acme.get("k") == b"again"
 
 
-async def test_a_silent_valkey_is_given_up_in_time_and_used_again_after(url: str, valkey_part: RunningPart):
+async def test_a_silent_valkey_is_given_up_in_time_and_used_again_after(valkey_url: str, valkey_part: RunningPart):
     async with (
         TcpProxy(valkey_part.port) as proxy,
-        ValkeyStore(url.replace(f":{valkey_part.port}", f":{proxy.port}")) as store,
+        ValkeyStore(valkey_url.replace(f":{valkey_part.port}", f":{proxy.port}")) as store,
     ):
         acme = store.tenant("acme", "cache")
         await acme.set("k", "v")

@@ -27,6 +27,8 @@ from tenantscope_core.stores.vectors import (
     vector_literal,
 )
 
+pytestmark = pytest.mark.requirement("vectors-of-one-tenant")
+
 SCHEMA = "vectors_test"
 DIMENSIONS = 384
 TAG, OTHER_TAG = "model-a.384", "model-b.384"
