@@ -17,6 +17,7 @@ HEAVY = ("psycopg", "psycopg_pool", "valkey", "duckdb", "pyarrow", "pandas")
         ("athena_engine", ()),
         ("duckdb_engine", ()),  # at the first query
         ("postgres", ("psycopg", "psycopg_pool")),
+        ("vectors", ("psycopg", "psycopg_pool")),
         ("valkey", ("valkey",)),
     ],
 )
