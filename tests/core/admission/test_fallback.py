@@ -115,8 +115,13 @@ async def test_concurrent_calls_on_a_dead_valkey_are_all_answered_here(
     await client.aclose()
 
 
+async def connections(valkey: Valkey) -> int:
+    """How many were ever made to its server."""
+    return (await valkey.info("stats"))["total_connections_received"]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
 async def test_a_slot_comes_back_to_valkey_from_a_call_that_is_cancelled(valkey: Valkey, monotonic: Seconds):
-    ledger = over(valkey, monotonic)
+    ledger, before = over(valkey, monotonic), await connections(valkey)
     one_at_a_time = TierLimits(default=Limits(per_minute=60_000, burst=1_000, concurrent=1))
     for _ in range(3):
         with anyio.move_on_after(5) as scope:
@@ -124,6 +129,7 @@ async def test_a_slot_comes_back_to_valkey_from_a_call_that_is_cancelled(valkey:
                 scope.cancel()
                 await anyio.sleep_forever()
     assert await valkey.zcard("ts:{acme}:admission:leases") == 0
+    assert await connections(valkey) == before, "nor is the connection given up"
 
 
 async def test_a_silent_valkey_holds_no_call_that_leaves(monotonic: Seconds):
