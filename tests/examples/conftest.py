@@ -2,17 +2,17 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 
 from tenantscope_sandbox import Sandbox
+from tenantscope_sandbox.hosts import ON_POSTGRES, SERVERS
 from tenantscope_sandbox.processes import Process, free_port, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
-SERVERS = ("tenant-management", "cost-explorer")
 _START_SECONDS = 30
 
 
@@ -26,7 +26,7 @@ def token_file(sandbox: Sandbox, tenant: str | None) -> Path:
     return Path(sandbox.server_env("cost-explorer", tenant, provider=tenant is None)["TENANTSCOPE_TOKEN_FILE"])
 
 
-def started_with(server: str, block: Mapping[str, Any], sandbox: Sandbox, tenant: str) -> dict[str, str]:
+def started_with(server: str, block: Mapping[str, Mapping[str, str]], sandbox: Sandbox, tenant: str) -> dict[str, str]:
     """The environment that a host's block gives a server, its placeholders replaced by what they are in the sandbox."""
     path = str(token_file(sandbox, tenant))
     real = sandbox.server_env(server)
@@ -38,13 +38,14 @@ def started_with(server: str, block: Mapping[str, Any], sandbox: Sandbox, tenant
 
 @contextmanager
 def servers_over_http(sandbox: Sandbox, binaries: Path, folder: Path) -> Generator[dict[str, str]]:
-    """Both servers, started by the console scripts of an environment; yields their URLs by name."""
+    """All servers, by the scripts of an environment, or of this one if they embed; yields their URLs by name."""
     processes: list[Process] = []
     urls: dict[str, str] = {}
     try:
         for server in SERVERS:
             port = free_port()
-            command = [binaries / f"tenantscope-{server}", "http", "--port", str(port)]
+            folder_of = Path(sys.executable).parent if server in ON_POSTGRES else binaries
+            command = [folder_of / f"tenantscope-{server}", "http", "--port", str(port)]
             environment = system_environment() | sandbox.server_env(server)
             processes.append(Process.start(command, folder / f"{server}.log", env=environment))
             urls[server] = f"http://127.0.0.1:{port}/mcp"

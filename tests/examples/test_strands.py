@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from tenantscope_sandbox import Sandbox
+from tenantscope_sandbox.hosts import SERVERS
 
 from .conftest import REPOSITORY, servers_over_http, system_environment, token_file
 
 EXAMPLE = REPOSITORY / "examples/strands"
 ENVIRONMENT = REPOSITORY / ".venv-strands"
-EDITABLE = ("shared", "servers/tenant-management", "servers/cost-explorer")
+EDITABLE = ("shared", *(f"servers/{server}" for server in SERVERS))
+PREFIXES: dict[str, str] = dict(zip(SERVERS, ("tenants", "costs", "usage", "cache", "memory", "pricing"), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def conversation(python: Path, urls: dict[str, str], token_file: Path) -> str:
     done = subprocess.run(
         [
             python, EXAMPLE / "agent.py", "--token-file", token_file,
-            "--tenants", urls["tenant-management"], "--costs", urls["cost-explorer"],
+            *(word for server, url in urls.items() for word in ("--server", f"{PREFIXES[server]}={url}")),
         ],
         env=system_environment(), capture_output=True, text=True, timeout=60,
     )  # fmt: skip
@@ -64,10 +66,19 @@ def test_a_tenants_agent_gets_its_own_costs_and_is_refused_anothers(
     small_company: Sandbox, strands_python: Path, urls: dict[str, str]
 ):
     said = conversation(strands_python, urls, token_file(small_company, "acme"))
-    assert "tools: tenants_whoami, tenants_get_tenant, costs_get_costs\n" in said
+    assert "tools: tenants_whoami, tenants_get_tenant, costs_get_costs, usage_" in said
     assert '"tenant_id":"acme"' in said and '"120.50"' in said
     assert "error: invalid_argument: tenant_id is not an argument for a tenant" in said
     assert "80.10" not in said
+
+
+def test_its_question_is_answered_once_and_its_memory_is_kept_through_the_same_agent(
+    small_company: Sandbox, strands_python: Path, urls: dict[str, str]
+):
+    said = conversation(strands_python, urls, token_file(small_company, "acme_corp"))
+    assert '"tier":"semantic"' in said and "Two bags of 23 kg each" in said
+    assert "does not want to fly with Condor Pacific" in said.split("memory_recall")[1]
+    assert '"of":"acme_corp"' in said.split("pricing_get_bill")[1]
 
 
 def test_the_providers_agent_sees_the_fleet(small_company: Sandbox, strands_python: Path, urls: dict[str, str]):
