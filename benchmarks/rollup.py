@@ -14,7 +14,7 @@ from tenantscope_core.stores.workbench import Limits
 from tenantscope_cost_explorer.rollup_command import load_rules
 from tenantscope_cost_explorer.sources.focus import BillFile
 from tenantscope_cost_explorer.sources.workbench import MEASURED, Workbench
-from tenantscope_sandbox.company.generate import OBJECTS, generate
+from tenantscope_sandbox.company.generate import METERING, OBJECTS, generate
 
 from benchmarks import ROOT
 from benchmarks.figures import Figure, say
@@ -40,7 +40,13 @@ def measure() -> Iterator[Figure]:
         for folder in sorted(company.glob("raw/billing/focus/data/BILLING_PERIOD=*"))
     }
     usage = {
-        month: {one.name: sorted(company.glob(f"fleet/{one.name}/month={month}/*/*.parquet")) for one in MEASURED}
+        month: {
+            one.name: [
+                *company.parent.glob(f"{METERING}/{one.name}/{month}.parquet"),
+                *company.glob(f"fleet/{one.name}/month={month}/*/*.parquet"),
+            ]
+            for one in MEASURED
+        }
         for month in bills
     }
     yield _figure(f"{len(bills)} months", bills, usage)

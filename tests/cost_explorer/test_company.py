@@ -62,9 +62,6 @@ async def test_every_tenant_and_method_gets_what_the_maker_says(company: Path, t
 
 
 def _usage(company: Path, month: str) -> dict[str, list[Path]]:
-    files: dict[str, list[Path]] = {}
-    for dataset in MEASURED:
-        manifest: dict[str, Any] = json.loads((company / f"s3/fleet/{dataset.name}/_manifest.json").read_text())
-        objects = manifest["months"].get(month, {"objects": []})["objects"]
-        files[dataset.name] = [company / "s3" / one["key"] for one in objects]
-    return files
+    """What the company metered itself, which its log comes to, and what it uploads."""
+    places = (f"metering/{{}}/{month}.parquet", f"s3/fleet/{{}}/month={month}/*/*.parquet")
+    return {one.name: [path for place in places for path in company.glob(place.format(one.name))] for one in MEASURED}

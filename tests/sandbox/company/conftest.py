@@ -29,8 +29,8 @@ def truth(company: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def sql(bucket: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The objects as tables: `bill`, `log`, and the fleet's copy of each dataset."""
+def sql(company: Path, bucket: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """As tables: `bill`, `log`, what the company metered, and the fleet's copy of what it uploads."""
     with duckdb.connect() as connection:
         connection.execute(
             "CREATE VIEW bill AS SELECT *, BilledCost::DECIMAL(38, 12) AS billed,"
@@ -43,11 +43,15 @@ def sql(bucket: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             " columns = {requestId: VARCHAR, requestTime: TIMESTAMPTZ, httpMethod: VARCHAR, path: VARCHAR,"
             ' status: BIGINT, responseLength: BIGINT, responseLatency: BIGINT, tenantId: VARCHAR, "user": VARCHAR})'
         )
-        for name in ("usage", "feature_usage", "llm_usage"):
+        for name in ("usage", "feature_usage"):
             connection.execute(
-                f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{bucket}/fleet/{name}/*/*/*.parquet',"
-                " hive_partitioning = true, hive_types_autocast = false)"
+                f"CREATE VIEW {name} AS SELECT *, strftime(day, '%Y-%m') AS month"
+                f" FROM read_parquet('{company}/metering/{name}/*.parquet', hive_partitioning = false)"
             )
+        connection.execute(
+            f"CREATE VIEW llm_usage AS SELECT * FROM read_parquet('{bucket}/fleet/llm_usage/*/*/*.parquet',"
+            " hive_partitioning = true, hive_types_autocast = false)"
+        )
         connection.execute(
             f"CREATE VIEW revenue AS SELECT * FROM read_csv('{bucket}/raw/revenue/*/*.csv', hive_partitioning = true,"
             " hive_types_autocast = false, types = {amount: 'DECIMAL(38, 12)'})"

@@ -20,7 +20,7 @@ def test_every_tenant_is_registered_and_no_other(sandbox: Sandbox) -> None:
 
 def test_objects_lie_in_the_bucket_as_their_manifest_says(sandbox: Sandbox) -> None:
     s3 = sandbox.client("s3")
-    for prefix in ("fleet/usage", "datasets/usage/tenant_id=acme"):
+    for prefix in ("fleet/llm_usage", "datasets/llm_usage/tenant_id=acme"):
         body = s3.get_object(Bucket=sandbox.bucket, Key=f"{prefix}/_manifest.json")["Body"].read()
         (entry,) = json.loads(body)["months"]["2026-10"]["objects"]
         head = s3.head_object(Bucket=sandbox.bucket, Key=entry["key"])

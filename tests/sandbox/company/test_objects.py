@@ -16,7 +16,7 @@ from tenantscope_sandbox.company.periods import FIRST_DAY
 from tenantscope_sandbox.company.revenue import charge, share
 
 TIERS = [{"up_to": 4000, "unit_price": "0.1"}, {"unit_price": "0.05"}]
-DATASETS = ("usage", "feature_usage", "llm_usage")
+DATASETS = ("llm_usage",)
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -19,14 +19,15 @@ def test_every_request_has_an_id_of_its_own(sql: duckdb.DuckDBPyConnection) -> N
 
 def test_usage_is_what_the_log_says(sql: duckdb.DuckDBPyConnection) -> None:
     counted = sql.execute(
-        "SELECT tenantId, day, count(*), sum(responseLatency), sum(responseLength), count(*) FILTER (status >= 500)"
-        " FROM log GROUP BY ALL ORDER BY ALL"
+        "SELECT tenantId, day, count(*), sum(responseLatency), sum(responseLength), count(*) FILTER (status >= 500),"
+        ' count(*) FILTER (status = 429), count(DISTINCT "user") FROM log GROUP BY ALL ORDER BY ALL'
     ).fetchall()
     metered = sql.execute(
         "SELECT tenant_id, day, sum(quantity) FILTER (metric = 'requests'),"
         " sum(quantity) FILTER (metric = 'request_ms'), sum(quantity) FILTER (metric = 'bytes'),"
-        " sum(quantity) FILTER (metric = 'errors')"
-        " FROM usage GROUP BY ALL ORDER BY ALL"
+        " sum(quantity) FILTER (metric = 'errors'), sum(quantity) FILTER (metric = 'throttled'),"
+        " sum(quantity) FILTER (metric = 'users')"
+        " FROM usage WHERE metric <> 'monthly_users' GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     assert counted == metered
 

@@ -16,7 +16,8 @@ SERVERS = ("tenant-management", "cost-explorer", "metrics-logs", "semantic-cache
 ON_DATASETS = ("cost-explorer", "metrics-logs", "pricing")
 ON_POSTGRES = ("semantic-cache", "memory")
 CLOUDWATCH_NAMESPACE = "Wayfarer/Tenants"
-RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
+ALLOCATION_RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
+ACCESS_LOG_RULES = REPOSITORY / "examples/sandbox/access_log.yaml"
 
 
 def server_env(
@@ -44,7 +45,9 @@ def server_env(
             "TENANTSCOPE_GLUE_DATABASE": sandbox.outputs["GlueDatabase"],
         }
     if server == "cost-explorer":
-        environment["TENANTSCOPE_ALLOCATION_RULES"] = str(RULES)
+        environment["TENANTSCOPE_ALLOCATION_RULES"] = str(ALLOCATION_RULES)
+    if server == "metrics-logs":
+        environment["TENANTSCOPE_ACCESS_LOG_RULES"] = str(ACCESS_LOG_RULES)
     if server == "metrics-logs":
         environment["TENANTSCOPE_CLOUDWATCH_NAMESPACE"] = CLOUDWATCH_NAMESPACE
     if server in ON_POSTGRES:

@@ -3,7 +3,8 @@
 Each segment is first told by its form alone: a short word stays, and an id, a number, a date, a hash, an address, a
 long slug or anything encoded becomes `{}` (`shape_sql`, for every line). What is left is a tree of words. Where a place
 in it has more words than a product has names for things, the rare ones become `{id}` as well, and what follows them is
-one (`learn`, on the commonest shapes). The result depends on the shapes and their counts alone, not on their order.
+one; so do codes of countries and languages, where several stand side by side (`learn`, on the commonest shapes). The
+result depends on the shapes and their counts alone, not on their order.
 
 Only requests that succeeded are learned from: what strangers probe for does not become a feature's name.
 """
@@ -24,6 +25,8 @@ MOST_WORDS = 20
 """More words than this at one place, and the rare ones are values."""
 COMMON_SHARE = 0.01
 """A word with this share of its place's requests is never rare."""
+CODE_LENGTH, FEWEST_CODES = 2, 5
+"""So many words of two letters at one place are codes of countries or languages."""
 RARE_CALLS = 3
 """A route with fewer calls is not worth a name."""
 
@@ -48,9 +51,8 @@ def shape_sql(relation: str, tenant_place: int | None) -> str:
         word = f"CASE WHEN n = {tenant_place + 2} THEN '{ANY}' ELSE {word} END"
     ending = "regexp_extract(path, '\\.([a-z0-9]{1,8})$', 1)"
     return f"""
-SELECT * REPLACE (CASE WHEN ending IN ({endings}) THEN '*.' || ending
+SELECT * EXCLUDE (parts, ending) REPLACE (CASE WHEN ending IN ({endings}) THEN '*.' || ending
   WHEN len(parts) <= {MAX_DEPTH + 1} THEN array_to_string(list_transform(parts, lambda p, n: {word}), '/') END AS path)
-  EXCLUDE (parts, ending)
 FROM (
   SELECT *, string_split(path, '/') AS parts,
     CASE WHEN contains(right(path, 9), '.') THEN {ending} END AS ending
@@ -80,11 +82,14 @@ class _Node:
     def gather(self) -> None:
         """Make rare words of crowded places values, from here down."""
         words = sorted((word for word in self.children if word != ANY), key=lambda w: (-self.children[w].calls, w))
+        values = [word for word in words if len(word) == CODE_LENGTH]
+        if len(values) < FEWEST_CODES:
+            values = []
         if len(words) > MOST_WORDS:
             common = [word for word in words if self.children[word].calls >= COMMON_SHARE * self.calls]
-            for word in words:
-                if word not in common[:MOST_WORDS]:
-                    self.children.setdefault(ANY, _Node()).take(self.children.pop(word))
+            values += [word for word in words if word not in (*common[:MOST_WORDS], *values)]
+        for word in values:
+            self.children.setdefault(ANY, _Node()).take(self.children.pop(word))
         for child in self.children.values():
             child.gather()
 

@@ -8,8 +8,10 @@ from .revenue import PRICE_BOOK
 from .tenants import TENANTS, Tenant, registry_item
 
 ALLOCATION_RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
+ACCESS_LOG_RULES = REPOSITORY / "examples/sandbox/access_log.yaml"
 
 __all__ = [
+    "ACCESS_LOG_RULES",
     "ALLOCATION_RULES",
     "PRICE_BOOK",
     "TENANTS",

@@ -121,13 +121,14 @@ def put_metrics(client: Any, data: Iterable[dict[str, Any]]) -> Iterator[datetim
 
 def put_events(client: Any, events: dict[str, list[dict[str, Any]]], threads: int, *, anew: bool) -> None:
     """Send log events to a group per tenant; `anew` drops what the groups held."""
+    known = client.exceptions  # made once: threads that each make it do not agree on what its classes are
 
     def of_tenant(tenant: str) -> None:
         group = log_group(tenant)
         if anew:
-            with suppress(client.exceptions.ResourceNotFoundException):
+            with suppress(known.ResourceNotFoundException):
                 client.delete_log_group(logGroupName=group)
-        with suppress(client.exceptions.ResourceAlreadyExistsException):
+        with suppress(known.ResourceAlreadyExistsException):
             client.create_log_group(logGroupName=group)
             client.create_log_stream(logGroupName=group, logStreamName=STREAM)
         for _, batch in groupby(events.get(tenant, []), key=_day):  # a call may not span more than a day

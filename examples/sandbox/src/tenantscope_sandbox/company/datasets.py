@@ -12,9 +12,11 @@ import duckdb
 from .periods import next_month
 
 RUN = "company"
-COLUMNS: Mapping[str, str] = {
+METERED: Mapping[str, str] = {
     "usage": "day, metric, quantity, unit",
     "feature_usage": "day, feature, action, calls, users, errors, p50_ms, p95_ms, bytes",
+}
+COLUMNS: Mapping[str, str] = {
     "llm_usage": "day, model, feature, agent, tokens_in, tokens_out, tokens_cached, requests, cost",
 }
 
@@ -24,6 +26,22 @@ def write_datasets(connection: duckdb.DuckDBPyConnection, root: Path, inputs: st
     for name, columns in COLUMNS.items():
         _write_tenants(connection, root, name, columns, inputs)
         _write_fleet(connection, root, name, columns, inputs)
+
+
+def write_metering(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write the company's own metering, a file a month: what a rollup of its log must come to, and no server sees.
+
+    Storage is left out, for no log tells it.
+    """
+    for name, columns in METERED.items():
+        target = folder / name
+        target.mkdir(parents=True)
+        logged = "WHERE metric <> 'storage_gb_hours'" if name == "usage" else ""
+        for (month,) in connection.execute(f"SELECT DISTINCT month FROM {name} ORDER BY month").fetchall():
+            connection.execute(
+                f"COPY (SELECT tenant_id, {columns} FROM (FROM {name} {logged}) WHERE month = '{month}'"
+                f" ORDER BY tenant_id, {columns}) TO '{target / month}.parquet' (FORMAT parquet)"
+            )
 
 
 def _write_tenants(connection: duckdb.DuckDBPyConnection, root: Path, name: str, columns: str, inputs: str) -> None:

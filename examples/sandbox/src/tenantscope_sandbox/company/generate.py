@@ -14,7 +14,7 @@ import duckdb
 
 from . import access_log, bill, focus, revenue, truth, usage
 from .cloudwatch import write_recent_requests
-from .datasets import write_datasets
+from .datasets import write_datasets, write_metering
 from .periods import MONTHS
 from .tenants import TENANTS, registry_item
 
@@ -22,6 +22,7 @@ Progress = Callable[[str], None]
 TRUTH = "truth.json"
 REGISTRY = "registry.json"
 OBJECTS = "s3"
+METERING = "metering"
 
 
 def version() -> str:
@@ -37,8 +38,8 @@ def version() -> str:
 def generate(directory: Path, *, progress: Progress = lambda _: None) -> Path:
     """Make the company in `directory/company` unless this version is already there; return that folder.
 
-    Inside: `s3/` mirrors the bucket, `registry.json` the registry, `cloudwatch/` what the last days said, and
-    `truth.json` what was planted, which no server ever sees.
+    Inside: `s3/` mirrors the bucket, `registry.json` the registry, `cloudwatch/` what the last days said. No server
+    ever sees `truth.json`, what was planted, nor `metering/`, what the log comes to.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "company.lock").open("w") as lock:
@@ -78,6 +79,7 @@ def _make(home: Path, made_from: str, progress: Progress) -> None:
         progress("company: datasets")
         connection.execute("SET threads = 1")  # one writer, so that rows and files come in one order
         write_datasets(connection, root, made_from)
+        write_metering(connection, home / METERING)
         _write_books(connection, root)
         described = truth.describe(connection, parts, made_from)
     registry = [registry_item(tenant) for tenant in TENANTS]

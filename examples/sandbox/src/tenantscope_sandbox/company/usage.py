@@ -1,4 +1,7 @@
-"""What the company's own metering makes of the access log: usage, feature_usage and llm_usage."""
+"""What the company's own metering makes of the access log: usage, feature_usage and llm_usage.
+
+Only llm_usage is uploaded, as an LLM gateway would meter it. The two others are what a reader of the log has to find.
+"""
 
 import duckdb
 import numpy as np
@@ -24,7 +27,15 @@ _USAGE = """
 CREATE TABLE usage AS
 WITH metered AS (
     SELECT tenant_id, day, count(*)::DECIMAL(38, 6) AS requests, sum(ms)::DECIMAL(38, 6) AS request_ms,
-           sum(bytes)::DECIMAL(38, 6) AS bytes, count(*) FILTER (status >= 500)::DECIMAL(38, 6) AS errors
+           sum(bytes)::DECIMAL(38, 6) AS bytes, count(*) FILTER (status >= 500)::DECIMAL(38, 6) AS errors,
+           count(*) FILTER (status >= 400 AND status < 500 AND status <> 429)::DECIMAL(38, 6) AS client_errors,
+           count(*) FILTER (status = 429)::DECIMAL(38, 6) AS throttled,
+           count(DISTINCT user_id)::DECIMAL(38, 6) AS users,
+           round(quantile_cont(ms, 0.5), 3)::DECIMAL(38, 6) AS p50_ms,
+           round(quantile_cont(ms, 0.95), 3)::DECIMAL(38, 6) AS p95_ms
+    FROM access_log GROUP BY ALL),
+people AS (
+    SELECT tenant_id, date_trunc('month', day)::DATE AS day, count(DISTINCT user_id)::DECIMAL(38, 6) AS monthly_users
     FROM access_log GROUP BY ALL),
 stored AS (
     SELECT m.tenant_id, m.day,
@@ -32,9 +43,13 @@ stored AS (
            )::DECIMAL(38, 6) AS storage_gb_hours
     FROM metered m JOIN storage s USING (tenant_id))
 SELECT tenant_id, strftime(day, '%Y-%m') AS month, day, metric, quantity,
-       CASE metric WHEN 'requests' THEN 'Requests' WHEN 'request_ms' THEN 'Milliseconds' WHEN 'bytes' THEN 'Bytes'
-                   WHEN 'errors' THEN 'Errors' ELSE 'GB-Hours' END AS unit
-FROM (UNPIVOT metered ON requests, request_ms, bytes, errors INTO NAME metric VALUE quantity
+       CASE WHEN metric IN ('requests', 'throttled') THEN 'Requests' WHEN metric LIKE '%_ms' THEN 'Milliseconds'
+            WHEN metric = 'bytes' THEN 'Bytes' WHEN metric LIKE '%errors' THEN 'Errors'
+            WHEN metric LIKE '%users' THEN 'Users' ELSE 'GB-Hours' END AS unit
+FROM (UNPIVOT metered ON requests, request_ms, bytes, errors, client_errors, throttled, users, p50_ms, p95_ms
+          INTO NAME metric VALUE quantity
+      UNION ALL BY NAME
+      UNPIVOT people ON monthly_users INTO NAME metric VALUE quantity
       UNION ALL BY NAME
       UNPIVOT stored ON storage_gb_hours INTO NAME metric VALUE quantity)
 ORDER BY tenant_id, day, metric
