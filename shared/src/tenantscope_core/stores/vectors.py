@@ -30,6 +30,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 
+from pgvector import Vector
+
 from tenantscope_core.stores.postgres import Statement
 
 INDEXED_DIMENSIONS: Final = (256, 384, 512, 1024)
@@ -63,7 +65,7 @@ def vector_literal(values: Sequence[float]) -> str:
     """
     if not values or not all(map(math.isfinite, values)):
         raise ValueError("not a vector of finite numbers")
-    return f"[{','.join(map(repr, values))}]"
+    return Vector(list(values)).to_text()
 
 
 def distance(dimensions: int) -> LiteralString:
