@@ -1,5 +1,6 @@
 """A migrated PostgreSQL, a Valkey and the real embedding model, behind the server's own sources."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import psycopg
@@ -39,9 +40,9 @@ def embedder() -> LocalEmbedder:
     return LocalEmbedder()
 
 
-@pytest.fixture
-async def migrated(database: Database) -> Database:
-    await migrate(database.owner, read_migrations(MIGRATIONS), schema=SCHEMA, login="tenantscope_app")
+@pytest.fixture(scope="session")
+def migrated(database: Database) -> Database:
+    asyncio.run(migrate(database.owner, read_migrations(MIGRATIONS), schema=SCHEMA, login="tenantscope_app"))
     return database
 
 

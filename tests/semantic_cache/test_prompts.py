@@ -140,7 +140,8 @@ def test_the_order_of_marks_is_the_order_of_versions(one: int, other: int):
     "prompt",
     [
         "and for him?", "What about tomorrow?", "how about in Paris", "And in Germany?", "How old is he?",
-        "how old is him", "What does it cost?", "Why is that?", "Can you explain this?", "tell me more about them", "Who wrote these?", "same for the other account", "Then what happens next",
+        "how old is him", "What does it cost?", "Why is that?", "Can you explain this?",
+        "tell me more about them", "Who wrote these?", "same for the other account", "Then what happens next",
         "Where does she live now?", "How do I pay this invoice?", "What's their refund policy?", "yes please do so",
         "Continue with the next step", "Is that the same as before", "Is it going to work",
     ],

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from tenantscope_core.embeddings import Embedder
@@ -21,6 +21,8 @@ from tenantscope_semantic_cache.sources.writing import NewEntry, Writing, Writte
 
 CLOCKS_APART: Final = timedelta(seconds=5)
 """How far the clocks of two replicas may be apart."""
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Until when a copy is trusted that is not made."""
 
 _NO_VALKEY = "valkey: does not answer; PostgreSQL was asked instead"
 _NO_COPY = "valkey: does not answer; exact hits come from PostgreSQL meanwhile"
@@ -106,7 +108,7 @@ class Cache:
                 degraded += [_NOT_EMBEDDED] if vector is Skipped.NOT_EMBEDDED else []
             else:
                 new = replace(new, embedder=self._embedder.tag, vector=vector)
-        copied_until = min(prompt.now + self._copy_for, entry.expires_at) if self._exact.may_copy() else prompt.now
+        copied_until = min(prompt.now + self._copy_for, entry.expires_at) if self._exact.may_copy() else NEVER
         written = await self._writing.put(prompt.tenant, new, copied_until=copied_until)
         kept = replace(new.entry, version=written.version)
         if not await self._copied(prompt, new.fingerprint, Copy(prompt.tenant, kept, copied_until), written):
