@@ -126,34 +126,33 @@ def rank(
     with_previous = [_unit(_previous(one, known)) for one in candidates]
     chunks = [_unit(_chunk(one, known)) for one in candidates]
     sessions = _sessions(candidates)
-    signals = {
-        "words_turn": _scaled(_bm25(alone, rarity)),
-        "words_with_previous": _scaled(_bm25(with_previous, rarity)),
-        "words_in_chunk": _scaled(_bm25(chunks, rarity)),
-        "words_in_session": _scaled(_bm25(sessions, rarity)),
-        "meaning_turn": _scaled([_mean(unit) for unit in alone]),
-        "meaning_with_previous": _scaled([_mean(unit) for unit in with_previous]),
-        "meaning_in_chunk": _scaled([_mean(unit) for unit in chunks]),
-        "speaker": [float(_names(one.speaker, question.words)) for one in candidates],
-        "recency": [recency(one.at, question.now) for one in candidates],
-        "importance": [one.importance for one in candidates],
-    }
-    own = [
-        sum(getattr(weights, name) * values[number] for name, values in signals.items())
-        for number in range(len(candidates))
-    ]
+    words, words_weight = _blended(
+        (weights.words_turn, _scaled(_bm25(alone, rarity))),
+        (weights.words_with_previous, _scaled(_bm25(with_previous, rarity))),
+        (weights.words_in_chunk, _scaled(_bm25(chunks, rarity))),
+        (weights.words_in_session, _scaled(_bm25(sessions, rarity))),
+    )
+    meaning, meaning_weight = _blended(
+        (weights.meaning_turn, _scaled([_mean(unit) for unit in alone])),
+        (weights.meaning_with_previous, _scaled([_mean(unit) for unit in with_previous])),
+        (weights.meaning_in_chunk, _scaled([_mean(unit) for unit in chunks])),
+    )
+    speakers = [float(_names(one.speaker, question.words)) for one in candidates]
+    recent = [recency(one.at, question.now) for one in candidates]
+    own, _ = _blended(
+        (words_weight, words),
+        (meaning_weight, meaning),
+        (weights.speaker, speakers),
+        (weights.recency, recent),
+        (weights.importance, [one.importance for one in candidates]),
+        whole=1.0,
+    )
     spilled = _spilled(candidates, own)
     ranked = [
         Ranked(
-            id=one.id,
-            score=own[number] + weights.spill * spilled[number],
-            words=_part(signals, weights, "words_", number),
-            meaning=_part(signals, weights, "meaning_", number),
-            speaker=signals["speaker"][number],
-            recency=signals["recency"][number],
-            importance=one.importance,
+            one.id, own[n] + weights.spill * spilled[n], words[n], meaning[n], speakers[n], recent[n], one.importance
         )
-        for number, one in enumerate(candidates)
+        for n, one in enumerate(candidates)
     ]
     newest_first = {one.id: -one.at.timestamp() for one in candidates}
     return sorted(ranked, key=lambda one: (-one.score, newest_first[one.id], one.id))
@@ -248,8 +247,9 @@ def _names(speaker: str, words: frozenset[str]) -> bool:
     return any(part in words for part in speaker.casefold().split())
 
 
-def _part(signals: Mapping[str, Sequence[float]], weights: Weights, prefix: str, number: int) -> float:
-    """The weighted mean of the signals of one kind, 0..1."""
-    names = [name for name in signals if name.startswith(prefix)]
-    total = sum(getattr(weights, name) for name in names)
-    return sum(getattr(weights, name) * signals[name][number] for name in names) / total if total else 0.0
+def _blended(*signals: tuple[float, Sequence[float]], whole: float | None = None) -> tuple[list[float], float]:
+    """The weighted mean of signals, and their weight together; with `whole` as their weight, a sum."""
+    together = sum(weight for weight, _ in signals)
+    over = together if whole is None else whole
+    columns = zip(*([weight / over * value for value in values] for weight, values in signals), strict=True)
+    return [sum(column) for column in columns], together

@@ -12,7 +12,7 @@ from tenantscope_memory.actors import SHARED
 from tenantscope_memory.ranking import Question, rank
 from tenantscope_memory.recollection import By, Recollection
 from tenantscope_memory.sources.embedding import Embedding, Vectors
-from tenantscope_memory.sources.search import CLOCK_LEEWAY, MAX_COUNTED, MAX_HITS, ByWords, Scope, Search
+from tenantscope_memory.sources.search import CENTRAL, CLOCK_LEEWAY, MAX_COUNTED, MAX_HITS, ByWords, Scope, Search
 from tenantscope_memory.text import cleaned
 
 _KINDS = ("turn", "fact", "preference", "episode", "procedure")
@@ -47,14 +47,13 @@ async def recalled(
     question = cleaned(query)[0].replace("\ufffd", " ").strip() if query is not None else ""
     if not question:
         ids = await search.unasked(scope)
-        found = await _best(search, embedding, scope, ids, ByWords([], [], 0, []), None, "", limit, now)
+        found = await _best(search, embedding, scope, [ids], ByWords([], [], 0, []), None, "", limit, now)
         found.not_searched.extend(_gaps(ByWords([], [], 0, []), scope, meaning=True, unembedded=0))
         return found
     by_words, vectors, unembedded = await _looked_up(search, embedding, aws, scope, question)
     vector = vectors.by_text.get(question) if vectors is not None else None
     near = await search.by_meaning(scope, embedding.tag, vector) if vector is not None else []
-    ids = list(dict.fromkeys([*by_words.ids, *near]))
-    found = await _best(search, embedding, scope, ids, by_words, vector, question, limit, now)
+    found = await _best(search, embedding, scope, [by_words.ids, near], by_words, vector, question, limit, now)
     found.not_searched.extend(_gaps(by_words, scope, meaning=vector is not None, unembedded=unembedded))
     return found
 
@@ -92,13 +91,17 @@ async def _looked_up(
 
 
 async def _best(
-    search: Search, embedding: Embedding, scope: Scope, ids: Sequence[str], by_words: ByWords,
+    search: Search, embedding: Embedding, scope: Scope, lists: Sequence[Sequence[str]], by_words: ByWords,
     vector: Sequence[float] | None, question: str, limit: int, now: datetime,
 ) -> Recollection:  # fmt: skip
     by: list[By] = (["words", *(["meaning"] if vector is not None else [])]) if question else ["recency and importance"]
+    ids = list(dict.fromkeys(id for best_first in lists for id in best_first))
+    central = list(dict.fromkeys(id for best_first in lists for id in best_first[:CENTRAL]))
     if not ids:
         return Recollection([], 0, by, by_words.hits)
-    candidates, around = await search.around(scope.tenant, ids, by_words.terms, tag=embedding.tag, vector=vector)
+    candidates, around = await search.around(
+        scope.tenant, ids, by_words.terms, central=central if question else [], tag=embedding.tag, vector=vector
+    )
     words = frozenset(re.findall(r"\w+", question.casefold()))
     ranked = rank(candidates, around, Question(tuple(by_words.texts_with_term), words, now))
     texts = await search.texts(scope.tenant, [one.id for one in ranked[:limit]])

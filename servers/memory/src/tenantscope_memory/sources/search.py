@@ -17,6 +17,8 @@ MAX_HITS: Final = 2_000
 """Matches in words that are looked at, newest first; more than that tell little apart."""
 CANDIDATES: Final = 100
 """By words, and as many by meaning."""
+CENTRAL: Final = 40
+"""Of each, the best, whose surroundings are looked at too."""
 CAUGHT_UP_AT_ONCE: Final = 64
 MAX_COUNTED: Final = 1_000
 CLOCK_LEEWAY: Final = timedelta(minutes=1)
@@ -56,23 +58,29 @@ UNION ALL
 (SELECT id::text FROM passage WHERE tenant_id = %(tenant)s AND kind = 'turn' AND {_IN_SCOPE}
   ORDER BY at DESC LIMIT %(candidates)s)
 """
+# Each place is looked up by itself: asked for together, a large tenant's places would be found by reading all it has.
 _AROUND: Final = """
 WITH candidate AS MATERIALIZED (
-    SELECT id, actor, session, branch, position FROM passage WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s::uuid[])
-), wanted AS (
-    SELECT id FROM candidate
-    UNION
-    SELECT beside.id FROM candidate JOIN passage AS beside
-        ON beside.tenant_id = %(tenant)s AND beside.actor = candidate.actor AND beside.session = candidate.session
-       AND beside.branch = candidate.branch AND beside.seq IS NOT NULL
-       AND beside.position BETWEEN LEAST(candidate.position - 1, (candidate.position - 1) / %(chunk)s * %(chunk)s + 1)
-                               AND (candidate.position - 1) / %(chunk)s * %(chunk)s + %(chunk)s
+    SELECT * FROM passage WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s::uuid[])
+), place AS (
+    SELECT DISTINCT actor, session, branch, beside
+      FROM candidate, generate_series(GREATEST(1, LEAST(position - 1, (position - 1) / %(chunk)s * %(chunk)s + 1)),
+                                      (position - 1) / %(chunk)s * %(chunk)s + %(chunk)s) AS beside
+     WHERE session IS NOT NULL AND id = ANY(%(central)s::uuid[])
+    EXCEPT SELECT actor, session, branch, position FROM candidate
+), known AS (
+    SELECT true AS candidate, candidate.* FROM candidate
+    UNION ALL
+    SELECT false, passage.* FROM place CROSS JOIN LATERAL (
+        SELECT * FROM passage
+         WHERE tenant_id = %(tenant)s AND actor = place.actor AND session = place.session AND branch = place.branch
+           AND position = place.beside AND seq IS NOT NULL LIMIT 1) AS passage
 )
-SELECT passage.id::text AS id, passage.id = ANY(%(ids)s::uuid[]) AS candidate, session, branch, position, speaker, at,
-       importance, length, {similarity} AS similarity,
+SELECT id::text AS id, candidate, session, branch, position, speaker, at, importance, length,
+       {similarity} AS similarity,
        ARRAY(SELECT words @@ term FROM unnest(%(terms)s::text[]::tsquery[]) WITH ORDINALITY AS asked (term, place)
               ORDER BY place) AS has
-  FROM passage JOIN wanted USING (id) WHERE passage.tenant_id = %(tenant)s
+  FROM known
 """
 _TEXTS: Final = """
 SELECT passage.id::text AS id, passage.kind, passage.namespace, passage.actor, passage.session, passage.seq,
@@ -165,15 +173,16 @@ class Search:
         return [row["id"] for row in rows]
 
     async def around(
-        self, tenant: str, ids: Sequence[str], terms: Sequence[str], *, tag: str, vector: Sequence[float] | None
-    ) -> tuple[list[Candidate], dict[Place, Matched]]:
-        """The candidates, and the turns beside them, as the ranking takes them."""
+        self, tenant: str, ids: Sequence[str], terms: Sequence[str], *, central: Sequence[str], tag: str,
+        vector: Sequence[float] | None,
+    ) -> tuple[list[Candidate], dict[Place, Matched]]:  # fmt: skip
+        """The candidates, and the turns beside the central ones, as the ranking takes them."""
         similarity: LiteralString = "NULL::float8"
         if vector is not None:
             similarity = f"CASE WHEN embedder = %(embedder)s THEN 1 - {distance(len(vector))} END"
         parameters = {
-            "tenant": tenant, "ids": list(ids), "terms": list(terms), "chunk": CHUNK_TURNS, "embedder": tag,
-            "vector": vector_literal(vector) if vector is not None else None,
+            "tenant": tenant, "ids": list(ids), "central": list(central), "terms": list(terms), "chunk": CHUNK_TURNS,
+            "embedder": tag, "vector": vector_literal(vector) if vector is not None else None,
         }  # fmt: skip
         rows = await self._postgres.fetch(tenant, _AROUND.replace("{similarity}", similarity), parameters)
         candidates: list[Candidate] = []
