@@ -30,8 +30,8 @@ FLEET_TENANTS = 10
 """Fewer tenants than this say nothing about a season."""
 
 MEANS: Mapping[State, str] = {
-    "fading": f"fell by {FALL * 100:.0f} % or more against its own {BASELINE_WEEKS}-week median, beyond its usual spread and "
-    f"the fleet's fall; or silent for {QUIET_RHYTHMS} of its usual intervals, {QUIET_DAYS} days at least",
+    "fading": f"fell by {FALL * 100:.0f} % or more against its own {BASELINE_WEEKS}-week median, beyond its usual "
+    f"spread and the fleet's fall; or silent for {QUIET_RHYTHMS} of its usual intervals, {QUIET_DAYS} days at least",
     "dormant": f"silent for {DORMANT_RHYTHMS} of its usual intervals, {DORMANT_DAYS} days at least, and "
     f"{DORMANT_DAYS_MOST} in any case",
     "unclear": f"too short to tell: less than {RECENT_WEEKS + LEAST_BASELINE_WEEKS} weeks of history",

@@ -89,7 +89,7 @@ def fading(changes: Sequence[tuple[str, int, int]], length: float) -> FadingTena
         for tenant, now, before, change in judged
         if change is not None and change <= -FADES_BY_PERCENT
     ]
-    found.sort(key=lambda one: (one.calls - one.before, one.tenant_id))
+    found.sort(key=lambda one: (one.calls - one.before * length, one.tenant_id))
     return FadingTenants(rule=FADING_RULE, tenants=found[:MOST_FADING], count=len(found))
 
 

@@ -103,8 +103,7 @@ class Features:
             self._engine,
             aws,
             window.table,
-            f"SELECT {name} AS name, tenant_id, day, action AS part, calls AS weight, p50_ms AS p50, p95_ms AS p95"
-            f" FROM source WHERE {where}",
+            f"SELECT {name} AS name, calls AS weight, p50_ms AS p50, p95_ms AS p95 FROM source WHERE {where}",
             parameters,
         )
 

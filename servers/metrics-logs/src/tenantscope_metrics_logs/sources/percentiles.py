@@ -16,21 +16,22 @@ async def weighted_percentiles(
 ) -> dict[str, Latency]:
     """Percentiles of percentiles by name, which `measures` selects from `source`.
 
-    It gives `name, tenant_id, day, part, weight, p50, p95`. Of each name: the lowest p50 and p95 at which half of the
+    It gives `name, weight, p50, p95`. Of each name: the lowest p50 and p95 at which half of the
     weight is reached, and the highest p95.
     """
     result = await engine.query(
         f"""
         WITH measures AS ({measures}),
-        each AS (
-          SELECT name, 50 AS percentile, tenant_id, day, part, weight, p50 AS ms FROM measures
-          UNION ALL SELECT name, 95, tenant_id, day, part, weight, p95 FROM measures),
+        weighted AS (
+          SELECT name, 50 AS percentile, p50 AS ms, sum(weight) AS weight FROM measures
+          WHERE p50 IS NOT NULL AND weight > 0 GROUP BY 1, 2, 3
+          UNION ALL
+          SELECT name, 95, p95, sum(weight) FROM measures WHERE p95 IS NOT NULL AND weight > 0 GROUP BY 1, 2, 3),
         ranked AS (
           SELECT name, percentile, ms,
-            sum(weight) OVER (PARTITION BY name, percentile ORDER BY ms, tenant_id, day, part
-              ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS reached,
+            sum(weight) OVER (PARTITION BY name, percentile ORDER BY ms) AS reached,
             sum(weight) OVER (PARTITION BY name, percentile) AS whole
-          FROM each WHERE ms IS NOT NULL AND weight > 0)
+          FROM weighted)
         SELECT name, percentile, min(CASE WHEN 2 * reached >= whole THEN ms END), max(ms)
         FROM ranked GROUP BY name, percentile""",
         parameters,

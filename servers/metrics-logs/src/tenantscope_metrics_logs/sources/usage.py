@@ -139,7 +139,7 @@ class Usage:
             aws,
             window.table,
             f"""
-            SELECT {_GROUPS[group_by]} AS name, tenant_id, day, 0 AS part,
+            SELECT {_GROUPS[group_by]} AS name, tenant_id, day,
               max(CASE WHEN metric = '{metrics.REQUESTS}' THEN quantity END) AS weight,
               max(CASE WHEN metric = '{metrics.P50_MS}' THEN quantity END) AS p50,
               max(CASE WHEN metric = '{metrics.P95_MS}' THEN quantity END) AS p95
