@@ -21,7 +21,7 @@ MAX_SHAPES = 50_000
 MAX_ROUTES = 120
 MAX_DEPTH = 8
 MAX_WORD = 24
-MOST_WORDS = 20
+MOST_WORDS = 30
 """More words than this at one place, and the rare ones are values."""
 COMMON_SHARE = 0.01
 """A word with this share of its place's requests is never rare."""
@@ -30,7 +30,7 @@ CODE_LENGTH, FEWEST_CODES = 2, 5
 RARE_CALLS = 3
 """A route with fewer calls is not worth a name."""
 
-WORD = "[a-z][a-z]*([._-][a-z]+){0,2}([._-]?[0-9]{1,2})?([._][a-z]{2,5})?"
+WORD = "v[0-9]{1,3}([.][0-9]{1,3})?|[a-z][a-z]*([._-][a-z]+){0,2}([._-]?[0-9]{1,2})?([._][a-z]{2,5})?"
 """A segment that can be a name: letters, two separators at most, a version or an ending."""
 HEX = "[0-9a-f]{8,}"
 STATIC = (
