@@ -39,6 +39,7 @@ entries = st.builds(
     st.text(max_size=9),
     st.none() | st.text(max_size=9),
     st.booleans(),
+    st.booleans(),
     times,
     times,
     works,

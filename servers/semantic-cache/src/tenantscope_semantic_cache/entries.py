@@ -22,7 +22,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An answer, who stored it and when, and what it saves. `entry_id` is hexadecimal; `model` '' if not stated."""
+    """An answer, who stored it and when, and what it saves. `entry_id` is hexadecimal; `model` '' if not stated.
+
+    `shadowed`: it is shared, and some user has an answer of its own to the same prompt, which goes before it.
+    """
 
     entry_id: str
     version: int
@@ -31,6 +34,7 @@ class Entry:
     subject: str
     agent: str | None
     shared: bool
+    shadowed: bool
     stored_at: datetime
     expires_at: datetime
     work: Work
@@ -59,8 +63,8 @@ def encoded(copy: Copy) -> bytes:
     entry, work = copy.entry, copy.entry.work
     fields = [
         copy.tenant, copy.trusted_until.timestamp(), entry.entry_id, entry.answer, entry.model, entry.subject,
-        entry.agent, entry.shared, entry.stored_at.timestamp(), entry.expires_at.timestamp(), work.tokens_in,
-        work.tokens_out, None if work.cost is None else str(work.cost), work.currency, work.latency_ms,
+        entry.agent, entry.shared, entry.shadowed, entry.stored_at.timestamp(), entry.expires_at.timestamp(),
+        work.tokens_in, work.tokens_out, None if work.cost is None else str(work.cost), work.currency, work.latency_ms,
     ]  # fmt: skip
     text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
     return f"{version_mark(entry.version)}{text}".encode()
@@ -71,12 +75,22 @@ def decoded(value: bytes) -> Copy | None:
     try:
         version = int(value[:_VERSION_DIGITS])
         (
-            tenant, trusted_until, entry_id, answer, model, subject, agent, shared, stored_at, expires_at, tokens_in,
-            tokens_out, cost, currency, latency_ms,
+            tenant, trusted_until, entry_id, answer, model, subject, agent, shared, shadowed, stored_at, expires_at,
+            tokens_in, tokens_out, cost, currency, latency_ms,
         ) = json.loads(value[_VERSION_DIGITS:])  # fmt: skip
         work = Work(tokens_in, tokens_out, None if cost is None else Decimal(cost), currency, latency_ms)
         entry = Entry(
-            entry_id, version, answer, model, subject, agent, shared, _time(stored_at), _time(expires_at), work
+            entry_id,
+            version,
+            answer,
+            model,
+            subject,
+            agent,
+            shared,
+            shadowed,
+            _time(stored_at),
+            _time(expires_at),
+            work,
         )
         return Copy(tenant, entry, _time(trusted_until))
     except (ValueError, TypeError, ArithmeticError):

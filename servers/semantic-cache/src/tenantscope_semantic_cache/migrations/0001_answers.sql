@@ -23,6 +23,8 @@ SELECT protect('answer');
 CREATE TABLE entry (
   tenant_id text NOT NULL,
   fingerprint bytea NOT NULL,        -- SHA-256 of the scope and the normalised prompt
+  among_all bytea NOT NULL,          -- the fingerprint that the same prompt has among what all users share
+  shadowed boolean NOT NULL,         -- shared, and a user has an answer of its own to the same prompt
   scope bytea NOT NULL,              -- SHA-256 of the scope
   entry_id bytea NOT NULL,
   answer_id bytea NOT NULL,
@@ -52,6 +54,7 @@ CREATE TABLE entry (
 ALTER TABLE entry ALTER COLUMN embedding SET STORAGE MAIN;
 CREATE UNIQUE INDEX entry_by_id ON entry (tenant_id, entry_id);
 CREATE INDEX entry_by_answer ON entry (tenant_id, answer_id);
+CREATE INDEX entry_among_all ON entry (tenant_id, among_all);
 CREATE INDEX entry_by_expiry ON entry (tenant_id, expires_at);
 CREATE INDEX entry_to_compare ON entry (tenant_id, scope, embedder) WHERE embedder IS NOT NULL;
 SELECT protect('entry');

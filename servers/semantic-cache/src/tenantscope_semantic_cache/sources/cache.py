@@ -17,7 +17,7 @@ from tenantscope_semantic_cache.prompts import normalised_prompt
 from tenantscope_semantic_cache.scope import Scope, answer_id, entry_id, fingerprint
 from tenantscope_semantic_cache.sources.exact import ExactTier
 from tenantscope_semantic_cache.sources.reading import Reading
-from tenantscope_semantic_cache.sources.writing import NewEntry, Writing, Written
+from tenantscope_semantic_cache.sources.writing import NewEntry, Writing
 
 CLOCKS_APART: Final = timedelta(seconds=5)
 """How far the clocks of two replicas may be apart."""
@@ -94,6 +94,7 @@ class Cache:
         new = NewEntry(
             replace(entry, entry_id=_entry_id(scope, prompt.text, entry.answer)),
             fingerprint(scope, prompt.text),
+            fingerprint(prompt.scope_digest(shared=True), prompt.text),
             scope,
             answer_id(scope, entry.answer),
             prompt.text,
@@ -110,29 +111,29 @@ class Cache:
                 new = replace(new, embedder=self._embedder.tag, vector=vector)
         copied_until = min(prompt.now + self._copy_for, entry.expires_at) if self._exact.may_copy() else NEVER
         written = await self._writing.put(prompt.tenant, new, copied_until=copied_until)
-        kept = replace(new.entry, version=written.version)
-        if not await self._copied(prompt, new.fingerprint, Copy(prompt.tenant, kept, copied_until), written):
+        kept = replace(new.entry, version=written.version, shadowed=written.shadowed)
+        copied = await self._exact.put(Copy(prompt.tenant, kept, copied_until), new.fingerprint, prompt.now)
+        if not copied:
             degraded += [_NO_COPY] if self._exact.is_set_up else []
+            await self._withdraw(prompt, new.fingerprint, written.version, written.stale_until)
+        if not entry.shared:
+            await self._withdraw(prompt, new.among_all, written.version, written.unaware_until)
         return Kept(kept, written.former, skipped, degraded)
 
-    async def _copied(self, prompt: Prompt, key: bytes, copy: Copy, written: Written) -> bool:
-        """Whether Valkey has the copy, after making sure that it serves no former answer, nor ever will.
+    async def _withdraw(self, prompt: Prompt, key: bytes, version: int, trusted_until: datetime) -> None:
+        """Let no copy older than a version be found any more.
 
         Raises:
-            Unavailable: It may serve one: a copy of one may be trusted, and Valkey does not answer.
+            Unavailable: One may be trusted still, and Valkey does not answer.
         """
-        if await self._exact.put(copy, key, prompt.now):
-            return True
-        stale_for = written.stale_until + CLOCKS_APART - prompt.now
-        if stale_for <= timedelta():
-            return False
-        if not await self._exact.put_nothing(prompt.tenant, key, written.version, stale_for):
-            raise Unavailable(
-                "The answer is stored, but Valkey, which may hold a former one, does not answer; the same call "
-                "succeeds once it does, or once no copy is trusted any more.",
-                retry_after_seconds=stale_for.total_seconds(),
-            )
-        return False
+        lasting = trusted_until + CLOCKS_APART - prompt.now
+        if lasting <= timedelta() or await self._exact.put_nothing(prompt.tenant, key, version, lasting):
+            return
+        raise Unavailable(
+            "The answer is stored, but Valkey, which may hold a former one, does not answer; the same call succeeds "
+            "once it does, or once no copy is trusted any more.",
+            retry_after_seconds=lasting.total_seconds(),
+        )
 
     async def _from_postgres(self, prompt: Prompt, fingerprints: Sequence[bytes], *, copied: bool) -> Entry | None:
         copied_until = prompt.now + self._copy_for if copied else None

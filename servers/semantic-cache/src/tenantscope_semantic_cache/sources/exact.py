@@ -39,7 +39,10 @@ class ExactTier:
         return self._store is not None
 
     async def find(self, tenant: str, fingerprints: Sequence[bytes], now: datetime) -> tuple[Copy | None, bool]:
-        """The copy of the first of these fingerprints that has one, and whether Valkey answered."""
+        """The copy of the first of these fingerprints that has one, and whether Valkey answered.
+
+        None where it is shadowed: another one, which goes before it, may be kept and have no copy.
+        """
         if self._store is None or not self._resting.may_ask():
             return None, False
         try:
@@ -48,8 +51,9 @@ class ExactTier:
             self._resting.did_not_answer()
             return None, False
         self._resting.answered()
-        copies = (decoded(value) for value in values if value is not None)
-        return next((copy for copy in copies if copy is not None and copy.serves(tenant, now)), None), True
+        copies = [None if value is None else decoded(value) for value in values]
+        found = next((copy for copy in copies if copy is not None and copy.serves(tenant, now)), None)
+        return (None if found is not None and found.entry.shadowed else found), True
 
     def may_copy(self) -> bool:
         """Whether to make a copy now: not without a Valkey, and not while it does not answer."""

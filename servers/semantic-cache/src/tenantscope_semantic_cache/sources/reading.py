@@ -17,7 +17,7 @@ CANDIDATES: Final = 5
 
 _COLUMNS: LiteralString = (
     "encode(e.entry_id, 'hex') AS entry_id, e.fingerprint, e.version, e.model, e.subject, e.agent, e.shared, "
-    "e.stored_at, e.expires_at, e.tokens_in, e.tokens_out, e.cost, e.currency, e.latency_ms"
+    "e.shadowed, e.stored_at, e.expires_at, e.tokens_in, e.tokens_out, e.cost, e.currency, e.latency_ms"
 )
 _CHOSEN: LiteralString = """
 SELECT fingerprint FROM entry
@@ -121,6 +121,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         subject=row["subject"],
         agent=row["agent"],
         shared=row["shared"],
+        shadowed=row["shadowed"],
         stored_at=row["stored_at"],
         expires_at=row["expires_at"],
         work=Work(row["tokens_in"], row["tokens_out"], row["cost"], row["currency"], row["latency_ms"]),

@@ -17,11 +17,21 @@ EXPIRED_AT_ONCE: Final = 100
 # The first statement keeps the tenant's other writes out until this one is done; each later one sees what they did.
 _BEGIN: LiteralString = """
 INSERT INTO ledger AS l (tenant_id, version, entries, evicted_until) VALUES (%(tenant)s, 1, 0, to_timestamp(0))
-ON CONFLICT (tenant_id) DO UPDATE SET version = l.version + 1 RETURNING version
+ON CONFLICT (tenant_id) DO UPDATE SET version = l.version + 1 RETURNING evicted_until
 """
 _FORMER: LiteralString = """
 SELECT encode(entry_id, 'hex') AS entry_id, stored_at, subject, agent, shared FROM entry
  WHERE tenant_id = %(tenant)s AND fingerprint = %(fingerprint)s AND expires_at > %(stored_at)s
+"""
+# A copy of what is shared is found in one round trip, without asking whether the user has an answer of its own: so
+# from the first such answer on, a copy has to say that there are some, and copies that do not are former ones.
+_SHADOW: LiteralString = """
+UPDATE entry AS e SET shadowed = true, version = l.version,
+       stale_until = CASE WHEN e.shadowed THEN e.stale_until ELSE GREATEST(e.stale_until, e.copied_until) END
+  FROM ledger AS l
+ WHERE l.tenant_id = %(tenant)s AND e.tenant_id = %(tenant)s AND e.fingerprint = %(among_all)s
+   AND e.shared AND NOT %(shared)s::boolean
+RETURNING e.stale_until
 """
 _ANSWER: LiteralString = """
 INSERT INTO answer AS a (tenant_id, answer_id, text, uses) VALUES (%(tenant)s, %(answer_id)s, %(text)s, 1)
@@ -38,15 +48,19 @@ UPDATE ledger SET entries = entries + 1 WHERE tenant_id = %(tenant)s AND NOT EXI
 """
 _ENTRY: LiteralString = """
 INSERT INTO entry AS e (
-  tenant_id, fingerprint, scope, entry_id, answer_id, version, prompt, embedder, embedding, model, subject, agent,
-  shared, tokens_in, tokens_out, cost, currency, latency_ms, stored_at, expires_at, copied_until, stale_until)
-SELECT %(tenant)s, %(fingerprint)s, %(scope)s, decode(%(entry_id)s, 'hex'), %(answer_id)s, l.version, %(prompt)s,
+  tenant_id, fingerprint, among_all, shadowed, scope, entry_id, answer_id, version, prompt, embedder, embedding, model,
+  subject, agent, shared, tokens_in, tokens_out, cost, currency, latency_ms, stored_at, expires_at, copied_until,
+  stale_until)
+SELECT %(tenant)s, %(fingerprint)s, %(among_all)s, %(shared)s AND EXISTS (
+         SELECT FROM entry WHERE tenant_id = %(tenant)s AND among_all = %(among_all)s AND NOT shared),
+       %(scope)s, decode(%(entry_id)s, 'hex'), %(answer_id)s, l.version, %(prompt)s,
        %(embedder)s, %(vector)s::public.vector, %(model)s, %(subject)s, %(agent)s, %(shared)s, %(tokens_in)s::bigint,
        %(tokens_out)s::bigint, %(cost)s::numeric, %(currency)s, %(latency_ms)s::bigint, %(stored_at)s, %(expires_at)s,
        %(copied_until)s, l.evicted_until
   FROM ledger AS l WHERE l.tenant_id = %(tenant)s
 ON CONFLICT (tenant_id, fingerprint) DO UPDATE SET
-  entry_id = excluded.entry_id, answer_id = excluded.answer_id, version = excluded.version,
+  shadowed = excluded.shadowed, version = excluded.version,
+  entry_id = excluded.entry_id, answer_id = excluded.answer_id,
   embedder = coalesce(excluded.embedder, e.embedder), embedding = coalesce(excluded.embedding, e.embedding),
   subject = excluded.subject, agent = excluded.agent, tokens_in = excluded.tokens_in,
   tokens_out = excluded.tokens_out, cost = excluded.cost, currency = excluded.currency,
@@ -54,7 +68,7 @@ ON CONFLICT (tenant_id, fingerprint) DO UPDATE SET
   copied_until = GREATEST(e.copied_until, excluded.copied_until),
   stale_until = CASE WHEN e.entry_id = excluded.entry_id AND e.expires_at <= excluded.expires_at THEN e.stale_until
                      ELSE GREATEST(e.stale_until, e.copied_until) END
-RETURNING version, stale_until
+RETURNING version, shadowed, stale_until
 """
 # Of what is too much, first what was not looked up lately, and of that first what expires first.
 _CLEAR: LiteralString = """
@@ -87,6 +101,7 @@ class NewEntry:
 
     entry: Entry
     fingerprint: bytes
+    among_all: bytes
     scope: bytes
     answer_id: bytes
     prompt: str
@@ -96,11 +111,17 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An entry that is durable. Copies of other answers to its prompt may be trusted until `stale_until`."""
+    """An entry that is durable, and until when copies may be trusted that it makes former ones.
+
+    Those under its own fingerprint until `stale_until`; and, where it is a user's own, those of what is shared, which
+    do not know of it, until `unaware_until`.
+    """
 
     version: int
+    shadowed: bool
     former: Former | None
     stale_until: datetime
+    unaware_until: datetime
 
 
 class Writing:
@@ -117,16 +138,24 @@ class Writing:
             Unavailable: PostgreSQL is down, slow or overloaded; whether the entry is kept is not known.
         """
         parameters = self._parameters(tenant, new, copied_until)
-        statements = (_BEGIN, _FORMER, _ANSWER, _FORMER_ANSWER, _COUNT, _ENTRY, _CLEAR, _DROP_UNUSED)
+        statements = (_BEGIN, _FORMER, _SHADOW, _ANSWER, _FORMER_ANSWER, _COUNT, _ENTRY, _CLEAR, _DROP_UNUSED)
         answers = await self._store.run(tenant, [Statement(text, parameters) for text in statements])
-        former, (kept,) = answers[1].rows, answers[5].rows
-        return Written(kept["version"], Former(**former[0]) if former else None, kept["stale_until"])
+        (begun,), former, shadowed, (kept,) = (answers[at].rows for at in (0, 1, 2, 6))
+        unaware = [begun["evicted_until"], *(row["stale_until"] for row in shadowed)]
+        return Written(
+            kept["version"],
+            kept["shadowed"],
+            Former(**former[0]) if former else None,
+            kept["stale_until"],
+            max(unaware),
+        )
 
     def _parameters(self, tenant: str, new: NewEntry, copied_until: datetime) -> dict[str, Any]:
         entry = new.entry
         return {
             "tenant": tenant,
             "fingerprint": new.fingerprint,
+            "among_all": new.among_all,
             "scope": new.scope,
             "entry_id": entry.entry_id,
             "answer_id": new.answer_id,

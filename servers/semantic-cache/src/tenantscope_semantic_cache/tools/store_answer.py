@@ -67,6 +67,7 @@ async def store_answer(
         subject=call.caller.subject,
         agent=call.caller.actors[0] if call.caller.actors else None,
         shared=shared,
+        shadowed=False,
         stored_at=call.now,
         expires_at=call.now + timedelta(seconds=ttl_seconds or call.sources.ttl_seconds),
         work=Work(tokens_in, tokens_out, None if cost is None else Decimal(cost), currency, latency_ms),
