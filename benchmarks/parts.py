@@ -9,10 +9,13 @@ import tempfile
 import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import psutil
+from catalogue import standing_servers
 from fixtures.small_company import as_item, registered
+from tenantscope_core.serving.spec import ServerSpec
 from tenantscope_sandbox import Sandbox
 from tenantscope_sandbox.processes import free_port
 
@@ -21,13 +24,24 @@ from benchmarks.figures import say
 
 TENANTS = tuple(f"bench-{number:02d}" for number in range(40))
 BINARIES = Path(sys.executable).parent
-SERVERS = ("tenant-management", "cost-explorer")
 FLOOR = (sys.executable, str(ROOT / "benchmarks/floor.py"))
 NO_LIMIT = '{"default": {"per_minute": 1e6, "burst": 100000, "concurrent": 1000}}'
 _START_SECONDS = 20.0
 
 cleanup = contextlib.ExitStack()
 """What has to end when the run ends."""
+
+
+@functools.cache
+def servers() -> tuple[str, ...]:
+    """The servers that stand: those of the repository that offer a tool."""
+    return tuple(spec.name for spec in specs())
+
+
+@functools.cache
+def specs() -> tuple[ServerSpec[Any, Any], ...]:
+    """What they declare."""
+    return tuple(server.spec for server in standing_servers() if server.spec.tools)
 
 
 @functools.cache
