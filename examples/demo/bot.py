@@ -73,7 +73,7 @@ async def remembers(sandbox: Sandbox, truth: dict[str, Any]) -> None:
         say(f"  kept as {kept['record_id']}")
     async with connected(sandbox, "memory", "acme") as client:
         ask("acme's bot, in autumn, on another machine", "Which carriers should I not book for them?")
-        found = await call(client, "recall", actor=FAMILY, query="Which carriers should I not book for them?", limit=2)
+        found = await call(client, "recall", actor=FAMILY, query="Which carriers should I not book for them?")
         require(AIRLINE in [memory["text"] for memory in found["memories"]], "the preference was not recalled")
         for memory in found["memories"]:
             say(f"  {memory['kind']}: {memory['text']}")

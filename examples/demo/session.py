@@ -9,6 +9,7 @@ was made from. Exits 0 when all of it is as it should be.
 import json
 import sys
 import time
+from typing import cast
 
 import anyio
 import bot
@@ -40,10 +41,8 @@ def session(sandbox: Sandbox) -> None:
 
 def leaves(error: BaseException) -> list[BaseException]:
     """The exceptions in a group, however deep."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    inner: tuple[BaseException, ...] = error.exceptions
-    return [leaf for one in inner for leaf in leaves(one)]
+    inner = cast("tuple[BaseException, ...]", getattr(error, "exceptions", ()))
+    return [leaf for one in inner for leaf in leaves(one)] or [error]
 
 
 def main() -> int:
