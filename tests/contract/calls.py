@@ -39,8 +39,10 @@ class Handle:
 HANDLES: Mapping[str, Mapping[str, Handle]] = {
     "list_tenants": {"cursor": Handle("list_tenants", "next_cursor", {"limit": 2})},
     "rank_tenants_by_cost": {"cursor": Handle("rank_tenants_by_cost", "next_cursor", {"limit": 2})},
+    "list_tenant_activity": {"cursor": Handle("list_tenant_activity", "next_cursor", {"limit": 2})},
     "get_conversation": {
         "cursor": Handle("get_conversation", "next_cursor", {"part": "whole", "max_tokens": 60}),
+        "session": Handle("add_events", "session"),
     },
 }
 """By tool and parameter: what stands for something that was given to one caller, and opens nothing for another.
@@ -51,7 +53,7 @@ A parameter within another is written as its path there, such as `events.0.paren
 _OWN_NAME = "a name that the caller gives in its own memory; the same name is another's in another's"
 PLAIN: Mapping[str, Mapping[str, str]] = {
     "add_events": {"session": _OWN_NAME, "branch": _OWN_NAME, "events.0.key": _OWN_NAME},
-    "get_conversation": {"session": _OWN_NAME, "branch": _OWN_NAME},
+    "get_conversation": {"branch": _OWN_NAME},
 }
 """By tool and parameter: what is named like a handle and is none, with the reason."""
 

@@ -8,6 +8,7 @@ from contract.calls import arguments_for, audiences, some_call
 from fixtures.leaks import assert_tells_nothing_of_the_inside
 from fixtures.serving import Served, answer_of, call_of, content_of, error_fields, text_of
 from isolation.doors import Door
+from isolation.test_filter_alone import assert_about
 from isolation.test_refused_tokens import challenge_of
 from tenantscope_core.identity.caller import Audience
 from tenantscope_core.tool import Tool
@@ -16,6 +17,8 @@ LOOKALIKES = (
     "*", "acm*", "?", "", " acme", "acme ", "acme\n", "аcme", "ａcme", "../globex", "acme/../globex", "acme/", "acme:x",
     "${aws:PrincipalTag/TenantId}", "a" * 64, "%61cme", "acme\0", 7, ["acme"], {"id": "acme"}, True,
 )  # fmt: skip
+MEANT = {"recall": {"query"}}
+"""Texts that are compared by meaning, among the caller's own: a wildcard is a word like any other."""
 HEADERS = ("x-tenant-id", "x-tenantid", "tenant-id", "x-tenantscope-tenant")
 
 
@@ -54,7 +57,7 @@ async def test_the_provider_names_one_tenant_or_is_refused(served: Served, door:
 
 @pytest.mark.requirement("wildcards-refused")
 async def test_a_wildcard_in_a_filter_opens_nothing(served: Served, door: Door):
-    """It is refused, or taken literally and finds nothing; it never widens the question.
+    """It is refused, or taken literally and finds nothing; it never widens the question beyond the caller.
 
     A tool that writes takes texts to keep, which are no filters.
     """
@@ -70,7 +73,9 @@ async def test_a_wildcard_in_a_filter_opens_nothing(served: Served, door: Door):
                         assert error_fields(result)["code"] in ("invalid_argument", "not_found")
                     else:
                         found = content_of(result)
-                        assert found.get("count") == 0 or found.get("hit") is False, (tool.name, name, wildcard)
+                        assert_about(found, tenant)
+                        nothing = found.get("count") == 0 or found.get("hit") is False
+                        assert nothing or name in MEANT.get(tool.name, ()), (tool.name, name, wildcard)
 
 
 @pytest.mark.requirement("tenant-header-refused")
