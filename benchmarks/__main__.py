@@ -18,6 +18,7 @@ MEASUREMENTS = (
     Measurement("isolation", "clients for each tenant beside ours"),
     Measurement("roundtrips", "round trips to PostgreSQL"),
     Measurement("embeddings", "the local embedder in a process of its own"),
+    Measurement("recall", "memory searched over many tenants"),
     Measurement("rollup", "the allocation of twelve months beside a plain scan"),
 )
 

@@ -16,6 +16,8 @@ from memory.writing import SESSION, NoModel, events_of
 from tenantscope_core.results.errors import Unavailable
 from tenantscope_sandbox.state import REPOSITORY
 
+pytestmark = pytest.mark.requirement("nothing-acknowledged-lost")
+
 
 @pytest.fixture
 def modelless(places: Places) -> Places:
