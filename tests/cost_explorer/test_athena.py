@@ -1,12 +1,12 @@
 """The same questions through Athena: every answer equal to the one that DuckDB gives."""
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from fixtures.engines import BothEngines, both_engines
-from tenantscope_sandbox import Sandbox
+from fixtures.engines import BothEngines
+from fixtures.engines import engines as engines
 
+SERVER = "cost-explorer"
 QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     ("acme", "get_costs", {"period": "latest"}),
     ("acme", "get_costs", {"period": "2026-08..2026-09", "group_by": "month"}),
@@ -17,12 +17,6 @@ QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     (None, "rank_tenants_by_cost", {"period": "2026-09"}),
     (None, "get_allocation_report", {"period": "2026-09"}),
 ]
-
-
-@pytest.fixture(scope="module")
-async def engines(small_company: Sandbox) -> AsyncGenerator[BothEngines]:
-    async with both_engines("cost-explorer", small_company) as both:
-        yield both
 
 
 @pytest.mark.parametrize(("tenant", "tool", "arguments"), QUESTIONS, ids=lambda part: str(part))

@@ -1,12 +1,12 @@
 """The same questions through Athena: every answer equal to the one that DuckDB gives."""
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from fixtures.engines import BothEngines, both_engines
-from tenantscope_sandbox import Sandbox
+from fixtures.engines import BothEngines
+from fixtures.engines import engines as engines
 
+SERVER = "metrics-logs"
 QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     ("acme", "get_usage", {"period": "2026-09"}),
     ("acme", "get_usage", {"period": "2026-08..2026-09", "group_by": "month"}),
@@ -20,12 +20,6 @@ QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     (None, "list_tenant_activity", {}),
     (None, "list_tenant_activity", {"as_of": "2026-09-10"}),
 ]
-
-
-@pytest.fixture(scope="module")
-async def engines(small_company: Sandbox) -> AsyncGenerator[BothEngines]:
-    async with both_engines("metrics-logs", small_company) as both:
-        yield both
 
 
 @pytest.mark.parametrize(("tenant", "tool", "arguments"), QUESTIONS, ids=lambda part: str(part))

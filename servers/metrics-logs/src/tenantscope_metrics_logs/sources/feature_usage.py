@@ -27,12 +27,7 @@ class Features:
         self._engine = engine
 
     async def window(self, aws: AwsCaller, tenant: str | None, period: str) -> Window:
-        """The committed part of a period that a caller wrote.
-
-        Raises:
-            InvalidArgument: It is no period.
-            NotFound: Nothing of it is committed; the months that are, are named.
-        """
+        """The committed part of a period that a caller wrote; `open_window` says what it raises."""
         return await open_window(self._reader, aws, FEATURE_USAGE, tenant, period, noun="feature use")
 
     async def use(self, aws: AwsCaller, window: Window, feature: str | None) -> tuple[FeatureUse, date | None]:
