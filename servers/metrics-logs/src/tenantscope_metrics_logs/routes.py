@@ -116,7 +116,9 @@ LEFT JOIN (SELECT key, route AS key_route FROM route_keys) USING (key)"""
             f"WHEN {length + 1} THEN " + (" || '/' || ".join(_segment(n, names) for n, names in enumerate(at)) or "''")
             for length, at in sorted(self.literals.items())
         ]
-        return f"CASE len(parts) {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
+        if not cases:
+            return "CAST(NULL AS VARCHAR)"
+        return f"CASE WHEN parts[1] = '' THEN CASE len(parts) {' '.join(cases)} END END"
 
     def _ending(self) -> str:
         if not self.endings:
