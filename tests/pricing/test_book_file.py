@@ -1,8 +1,10 @@
 """What the price book may say, and the sentence for what it may not."""
 
 import json
+import re
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from pricing.books import books
 from tenantscope_core.results.periods import Month
 from tenantscope_pricing.book import Flat, Package, Percentage, PerUnit, Tier, Tiered
 from tenantscope_pricing.book_file import BookError, book_of, parse_book
+from tenantscope_pricing.price_file import kind_of
 from tenantscope_pricing.views import read_stored, stored, stored_for
 from tenantscope_sandbox.company import PRICE_BOOK
 
@@ -157,3 +160,11 @@ def test_a_tenant_is_given_public_plans_its_own_and_its_contract_and_nothing_of_
 
 def test_the_sandboxs_book_is_valid() -> None:
     assert len(parse_book(PRICE_BOOK.read_text()).contracts) == 39
+
+
+def test_the_example_of_the_readme_is_a_book_with_every_model() -> None:
+    readme = (Path(__file__).parents[2] / "servers/pricing/README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    plan = parse_book(example).versions[0].plans["growth"]
+    kinds = ("graduated", "volume", "per_unit", "package", "per_unit", "percentage", "percentage", "flat")
+    assert tuple(kind_of(price.model) for price in plan.prices) == kinds

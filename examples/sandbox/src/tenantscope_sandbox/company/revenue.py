@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ Lines = dict[str, int]
 """Whole cents by the name of the line."""
 
 
+@cache
 def price_book() -> dict[str, Any]:
     """The price book as it stands in its file."""
     return yaml.safe_load(PRICE_BOOK.read_text())
