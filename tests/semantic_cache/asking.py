@@ -27,6 +27,7 @@ from tenantscope_semantic_cache.tools.lookup_answer import lookup_answer
 from tenantscope_semantic_cache.tools.store_answer import store_answer
 
 SCHEMA = "semantic_cache_test"
+TABLES = ("entry", "answer", "ledger", "usage_day", "counted_batch")
 NOW = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
 COPY_SECONDS = 600.0
 

@@ -24,7 +24,7 @@ from fixtures.stores import (
 from fixtures.stores import (
     valkey_part as valkey_part,
 )
-from semantic_cache.asking import SCHEMA, Parts, wide_limits
+from semantic_cache.asking import SCHEMA, TABLES, Parts, wide_limits
 from tenantscope_core.embeddings.local import LocalEmbedder
 from tenantscope_core.stores.migrations import migrate, read_migrations
 from tenantscope_core.stores.postgres import PostgresStore
@@ -51,8 +51,8 @@ async def parts(
     migrated: Database, valkey_part: RunningPart, embedder: LocalEmbedder, superuser: psycopg.Connection
 ) -> AsyncIterator[Parts]:
     """Both stores, empty."""
-    for table in ("entry", "answer", "ledger", "usage_day", "counted_batch"):
-        superuser.execute(f"TRUNCATE {SCHEMA}.{table} CASCADE")
+    for table in TABLES:
+        superuser.execute(f"DELETE FROM {SCHEMA}.{table}")
     admin = valkey.url(valkey_part.state, valkey_part.port, "admin")
     async with (
         PostgresStore(migrated.application, schema=SCHEMA, limits=wide_limits()) as postgres,

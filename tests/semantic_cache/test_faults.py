@@ -88,6 +88,7 @@ async def test_without_either_a_look_up_is_a_miss_that_says_so(
     assert found.answer == "kept"
 
 
+@pytest.mark.requirement("nothing-acknowledged-lost")
 @mended
 async def test_nothing_acknowledged_is_lost_when_postgresql_is_killed_under_load(
     parts: Parts, postgres_part: RunningPart

@@ -13,6 +13,7 @@ from tenantscope_semantic_cache.usage import (
     by_model,
     count_of,
     money,
+    plain,
     skipped,
     total,
     wilson_95,
@@ -49,7 +50,7 @@ def shown_lookup(looked: Looked, *, now: datetime, threshold: float) -> Lookup:
         saved=Saved(
             tokens_in=entry.work.tokens_in,
             tokens_out=entry.work.tokens_out,
-            cost=entry.work.cost,
+            cost=None if entry.work.cost is None else plain(entry.work.cost),
             currency=entry.work.currency,
             latency_ms=entry.work.latency_ms,
         ),

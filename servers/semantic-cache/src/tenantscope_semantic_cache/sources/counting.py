@@ -31,7 +31,7 @@ WITH fresh AS (
   ON CONFLICT DO NOTHING RETURNING tenant_id)
 INSERT INTO usage_day AS u (
   tenant_id, day, model, outcome, skipped, currency, lookups, tokens_in, tokens_out, cost, latency_ms)
-SELECT fresh.tenant_id, line.* FROM fresh, unnest(
+SELECT %(tenant)s, line.* FROM fresh, unnest(
   %(days)s::date[], %(models)s::text[], %(outcomes)s::text[], %(skipped)s::text[], %(currencies)s::text[],
   %(lookups)s::bigint[], %(tokens_in)s::bigint[], %(tokens_out)s::bigint[], %(costs)s::numeric[],
   %(latencies)s::bigint[]) AS line
