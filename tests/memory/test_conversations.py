@@ -1,7 +1,11 @@
 """Conversations rebuilt: in order, on any branch, within a budget, each event once."""
 
+from dataclasses import replace
+
 import pytest
-from memory.asking import Agent
+from fixtures.stores import RunningPart
+from fixtures.tcp_proxy import TcpProxy
+from memory.asking import Agent, Places, process
 from tenantscope_core.results.errors import Conflict, InvalidArgument, InvalidCursor, NotFound
 
 
@@ -113,6 +117,54 @@ async def test_answers_stay_within_bounds_whatever_the_events(agent: Agent):
             assert (await agent.ask("get_conversation", session=session, part=part, max_tokens=5_500))["events"]
     assert await agent.texts("quotes") == ['"' * 7_990] * 8
     assert len(await agent.texts("short", max_tokens=50)) == 100
+
+
+async def test_long_names_and_many_blobs_stay_within_bounds_too(agent: Agent):
+    long = "b" * 128
+    await agent.say("s", "root", branch="main")
+    for start in (0, 100, 200):
+        events = [
+            {"role": "tool", "text": "", "key": str(start + number), "data": "aA==", "media_type": "x/" + "y" * 80,
+             "name": "n"}
+            for number in range(100)
+        ]  # fmt: skip
+        await agent.ask("add_events", session="s", events=events, branch=long, fork_from=1)
+    await agent.say("s", "leaf", branch="leaf", fork_from=301)
+    for part in ("last_turns", "whole"):
+        for blobs in (False, True):
+            answer = await agent.ask(
+                "get_conversation", session="s", branch="leaf", part=part, max_tokens=5_500, include_blobs=blobs
+            )
+            assert len(answer["events"]) > 50
+    assert len(await agent.texts("s", branch="leaf")) == 302
+
+
+async def test_a_current_tail_spares_reading_events_and_each_store_is_asked_once(
+    places: Places, valkey_part: RunningPart, postgres_part: RunningPart
+):
+    async with TcpProxy(postgres_part.port) as postgres, TcpProxy(valkey_part.port) as valkey:
+        proxied = replace(
+            places,
+            dsn=places.dsn.replace(f":{postgres_part.port}/", f":{postgres.port}/"),
+            valkey_url=places.valkey_url.replace(f":{valkey_part.port}", f":{valkey.port}"),
+        )
+        async with process(proxied) as sources, process(proxied, with_valkey=False) as blind:
+            agent = Agent(sources)
+
+            async def asked() -> tuple[int, int]:
+                before = postgres.round_trips, valkey.round_trips
+                answer = await agent.ask("get_conversation", session="s")
+                assert len(answer["events"]) == answer["event_count"]
+                return postgres.round_trips - before[0], valkey.round_trips - before[1]
+
+            await agent.say("s", "a", "b")
+            await asked()
+            assert await asked() == (1, 1)
+            await agent.say("s", "c")
+            assert await asked() == (1, 1), "a writer lets its events follow"
+            await Agent(blind).say("s", "d")
+            assert (await asked())[0] == 2, "the tail is outdated, so the events are read"
+            assert await asked() == (1, 1), "and has been filled anew"
 
 
 async def test_a_cursor_serves_its_own_conversation_alone(agent: Agent):

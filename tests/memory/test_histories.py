@@ -14,7 +14,7 @@ from tenantscope_memory.records import Standing, succession
 
 numbers = itertools.count()
 FEW = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

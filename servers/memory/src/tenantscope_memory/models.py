@@ -9,7 +9,7 @@ from tenantscope_memory.actors import ACTOR_PATTERN
 from tenantscope_memory.events import MAX_EVENT_BYTES, MAX_EVENTS
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+/-]{0,127}$"
-KIND = Literal["fact", "preference", "episode", "procedure"]
+Kind = Literal["fact", "preference", "episode", "procedure"]
 
 
 def _written(value: object) -> object:

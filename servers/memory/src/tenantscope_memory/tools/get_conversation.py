@@ -1,6 +1,7 @@
 """`get_conversation`."""
 
 import base64
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -16,6 +17,7 @@ from tenantscope_memory.sources.stored import Found, StoredEvent
 from tenantscope_memory.text import BYTES_PER_TOKEN, tokens
 
 NAMED_BRANCHES = 10
+_BRANCH_BYTES, _BLOB_BYTES = 12, 60
 
 
 @tool(shown_to=ShownTo.TENANT, scopes={"memory:read"}, effects=READ)
@@ -47,10 +49,10 @@ async def get_conversation(
         found = await sources.conversations.from_position(
             where, branch, start, room_bytes=room, with_data=include_blobs
         )
-        events = fitting(found.events, room, at_least=1)
+        events = fitting(_as_shown(found.events, branch), room, at_least=1)
     else:
         found = await sources.conversations.newest(where, branch, room_bytes=room, with_data=include_blobs)
-        events = fitting(found.events, room)[::-1]
+        events = fitting(_as_shown(found.events, branch), room)[::-1]
     earlier, later = _around(events, found)
     following = {"position": events[-1].position + 1} if events else None
     more = part == "whole" and later > 0
@@ -69,6 +71,19 @@ async def get_conversation(
         next_cursor=call.cursors.write(following, question=question) if more and following else None,
         next=_next(part, earlier, found, events),
     )
+
+
+def _as_shown(events: list[StoredEvent], branch: str) -> list[StoredEvent]:
+    """Events with the size that they have in this answer: with what only some of them show."""
+    return [
+        replace(
+            one,
+            size=one.size
+            + (len(one.branch) + _BRANCH_BYTES if one.branch != branch else 0)
+            + (len(one.media_type or "") + _BLOB_BYTES if one.data_bytes else 0),
+        )
+        for one in events
+    ]
 
 
 def _around(events: list[StoredEvent], found: Found) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from tenantscope_core.results.errors import NotPermitted
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
 from tenantscope_memory.actors import SHARED, actor_of
-from tenantscope_memory.models import KIND, Actor, Namespace, OtherRecord, Remembered, Time
+from tenantscope_memory.models import Actor, Kind, Namespace, OtherRecord, Remembered, Time
 from tenantscope_memory.records import NewRecord, checked, sources_of
 from tenantscope_memory.sources.open import Sources
 from tenantscope_memory.text import cleaned
@@ -21,7 +21,7 @@ async def remember(
     call: Call[Sources],
     text: Annotated[str, Field(min_length=1, max_length=2_000, description="What to know, in a whole sentence.")],
     kind: Annotated[
-        KIND,
+        Kind,
         Field(description="What is so, is wanted, happened, or is to be done."),
     ] = "fact",
     subject: Annotated[
