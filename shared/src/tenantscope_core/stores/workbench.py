@@ -1,6 +1,7 @@
 """A DuckDB of one job's own: on a worker thread, within its limits, spilling to a folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -29,13 +30,14 @@ class Limits:
 class DuckDbWorkbench:
     """Runs one piece of work at a time; a task that is cancelled stops its query.
 
-    The database is `database`, a file that outlives the work, or in memory and new for each piece.
+    Each piece has a database in memory of its own. Where `database` names a file, all have that one, until `close`.
     """
 
     def __init__(self, folder: Path, limits: Limits | None = None, *, database: Path | None = None) -> None:
         self.folder = folder
         self.limits = limits or Limits()
         self._database = database
+        self._kept: duckdb.DuckDBPyConnection | None = None
         self._threads = anyio.CapacityLimiter(1)
 
     async def run(self, work: "Callable[[duckdb.DuckDBPyConnection], T]") -> T:
@@ -49,12 +51,7 @@ class DuckDbWorkbench:
         def on_thread() -> T:
             import duckdb
 
-            place = ":memory:" if self._database is None else str(self._database)
-            with (
-                duckdb.connect(place, config=self._configuration()) as connection,
-                query.running(connection.interrupt),
-            ):
-                connection.execute("SET TimeZone = 'UTC'")
+            with self._connection() as connection, query.running(connection.interrupt):
                 try:
                     return work(connection)
                 except duckdb.InterruptException:
@@ -66,6 +63,29 @@ class DuckDbWorkbench:
                     ) from error
 
         return await query.wait(on_thread, self._threads)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    @contextmanager
+    def _connection(self) -> "Generator[duckdb.DuckDBPyConnection]":
+        if self._kept is not None:
+            yield self._kept
+            return
+        import duckdb
+
+        connection = duckdb.connect(str(self._database or ":memory:"), config=self._configuration())
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        finally:
+            if self._database is None:
+                connection.close()
+            else:
+                self._kept = connection
 
     def _configuration(self) -> dict[str, str | bool | int | float | list[str]]:
         return {

@@ -124,6 +124,7 @@ class LogWorkbench:
                     chunk.path.unlink()
             yield duckdb
         finally:
+            duckdb.close()
             database.unlink(missing_ok=True)
 
     async def _insert(
@@ -157,7 +158,7 @@ class _Unreadable(Exception):
 
 def _prepare(connection: "duckdb.DuckDBPyConnection", rules: LogRules) -> None:
     connection.execute(CREATE_REQUESTS)
-    connection.execute("CREATE TABLE chunks (place VARCHAR, first_day DATE, last_day DATE, own BOOLEAN)")
+    connection.execute("CREATE TEMP TABLE chunks (place VARCHAR, first_day DATE, last_day DATE, own BOOLEAN)")
     if rules.routes is not None:
         _name_routes(connection, rules.routes)
 
@@ -171,11 +172,16 @@ def _name_routes(connection: "duckdb.DuckDBPyConnection", routes: Sequence[Route
         "route_actions (route INTEGER, method VARCHAR, action VARCHAR)": actions_of(routes),
     }
     for declared, content in rows.items():
-        connection.execute(f"CREATE TABLE {declared}")
-        if content:
-            marks = ", ".join("?" * len(content[0]))
-            connection.executemany(f"INSERT INTO {declared.partition(' ')[0]} VALUES ({marks})", content)
+        connection.execute(f"CREATE TEMP TABLE {declared}")
+        _add(connection, declared.partition(" ")[0], content)
     return table
+
+
+def _add(connection: "duckdb.DuckDBPyConnection", table: str, rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        connection.execute("BEGIN")
+        connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        connection.execute("COMMIT")
 
 
 def _insert_sql(kind: LogFormat, rules: LogRules, month: Month | None, header: str | None) -> str:
@@ -195,8 +201,9 @@ def _insert(connection: "duckdb.DuckDBPyConnection", sql: str, chunks: Sequence[
     import duckdb
 
     connection.execute("DELETE FROM chunks")
-    connection.executemany(
-        "INSERT INTO chunks VALUES (?, ?, ?, ?)",
+    _add(
+        connection,
+        "chunks",
         [
             (str(chunk.path), *((chunk.days.first, chunk.days.last) if chunk.days else (None, None)), chunk.own)
             for chunk in chunks
@@ -223,7 +230,7 @@ def _route_shapes(connection: "duckdb.DuckDBPyConnection", routes: Sequence[Rout
     """Give each row the route of its shape."""
     table = _name_routes(connection, routes)
     shapes = "SELECT DISTINCT path FROM requests WHERE path IS NOT NULL"
-    connection.execute(f"CREATE TABLE shape_routes AS {table.routed(shapes)}")
+    connection.execute(f"CREATE TEMP TABLE shape_routes AS {table.routed(shapes)}")
 
 
 def _counted(
@@ -238,14 +245,14 @@ def _counted(
         )
     else:
         source = "FROM requests"
-    connection.execute(f"CREATE VIEW counted AS SELECT * FROM ({source}) WHERE class = '{COUNTED}'")
+    connection.execute(f"CREATE TEMP VIEW counted AS SELECT * FROM ({source}) WHERE class = '{COUNTED}'")
     days = connection.execute("SELECT day, count(*) FROM counted GROUP BY ALL ORDER BY ALL").fetchall()
-    connection.execute(f"CREATE TABLE usage AS {monthly_rows(month.first_day)}")
+    connection.execute(f"CREATE TEMP TABLE usage AS {monthly_rows(month.first_day)}")
     for number, some in enumerate(slices(days) if days else [Days(month.first_day, month.first_day)]):
         features = feature_rows(some, other_is_a_feature=rules.other_is_a_feature)
         connection.execute(f"INSERT INTO usage BY NAME {usage_rows(some)}")
         connection.execute(
-            f"INSERT INTO features BY NAME {features}" if number else f"CREATE TABLE features AS {features}"
+            f"INSERT INTO features BY NAME {features}" if number else f"CREATE TEMP TABLE features AS {features}"
         )
     return _written(connection, kind, rules, routes, out)
 
@@ -254,10 +261,12 @@ def _written(
     connection: "duckdb.DuckDBPyConnection", kind: LogFormat, rules: LogRules, routes: Sequence[Route], out: Path
 ) -> Counted:
     connection.execute("SET preserve_insertion_order = true")
-    connection.execute("CREATE TABLE usage_rows AS SELECT * FROM usage ORDER BY tenant_id, day, metric")
-    connection.execute("CREATE TABLE feature_rows AS SELECT * FROM features ORDER BY tenant_id, day, feature, action")
+    connection.execute("CREATE TEMP TABLE usage_rows AS SELECT * FROM usage ORDER BY tenant_id, day, metric")
+    connection.execute(
+        "CREATE TEMP TABLE feature_rows AS SELECT * FROM features ORDER BY tenant_id, day, feature, action"
+    )
     report = report_rows(kind=kind, rules=rules.version, routes="learned" if rules.routes is None else "given")
-    connection.execute(f"CREATE TABLE report AS {report}")
+    connection.execute(f"CREATE TEMP TABLE report AS {report}")
     counts = connection.execute(
         "SELECT section, name, lines FROM report WHERE section IN ('class', 'known')"
     ).fetchall()
