@@ -1,6 +1,6 @@
 """Admits a call or says when to come back."""
 
-import uuid
+import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
@@ -10,7 +10,7 @@ from tenantscope_core.results.errors import RateLimited
 
 
 def _new_lease() -> str:
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 class Admission:

@@ -22,8 +22,7 @@ class CursorKey:
 
     def bind(self, *, server: str, tool: str, tenant: str | None, subject: str) -> "Cursors":
         """Cursors for one caller of one tool."""
-        owner = json.dumps([server, tool, tenant, subject], separators=(",", ":")).encode()
-        return Cursors(self.secret, owner)
+        return Cursors(self.secret, (server, tool, tenant, subject))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Cursors:
     """Writes and reads the cursors of one caller for one tool."""
 
     secret: bytes
-    owner: bytes
+    owner: tuple[str, str, str | None, str]
 
     def write(self, position: Mapping[str, Any], *, question: Mapping[str, Any]) -> str:
         """A cursor for `position` (JSON values) within `question` (the arguments that shape the list)."""
@@ -74,7 +73,8 @@ class Cursors:
 
     def _mac(self, body: bytes, question: Mapping[str, Any]) -> bytes:
         asked = json.dumps(question, separators=(",", ":"), sort_keys=True, default=str).encode()
-        parts = b"".join(len(part).to_bytes(4, "big") + part for part in (self.owner, asked, body))
+        owner = json.dumps(self.owner, separators=(",", ":")).encode()
+        parts = b"".join(len(part).to_bytes(4, "big") + part for part in (owner, asked, body))
         return hmac.new(self.secret, parts, hashlib.sha256).digest()[:_MAC_BYTES]
 
 

@@ -1,6 +1,7 @@
 """The HTTP app: stateless streamable HTTP behind the gate, with health and resource metadata in the open."""
 
 from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,12 +30,12 @@ def http_app(
     hosts = [*_LOOPBACK, *settings.allowed_hosts]
     scopes = [settings.scope_prefix + scope for scope in spec.scopes]
     origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
-    protocol = server.streamable_http_app(
-        streamable_http_path=MCP_PATH,
-        stateless_http=True,  # any replica answers any request, and no session can be taken over by another tenant
+    protocol = StreamableHTTPSessionManager(
+        server,
+        stateless=True,  # any replica answers any request, and no session can be taken over by another tenant
         json_response=False,  # the SSE form carries progress, and a client that leaves cancels its call
         max_request_body_size=MAX_BODY_BYTES,
-        transport_security=TransportSecuritySettings(
+        security_settings=TransportSecuritySettings(
             enable_dns_rebinding_protection="*" not in hosts, allowed_hosts=hosts, allowed_origins=origins
         ),
     )
@@ -68,14 +69,13 @@ def http_app(
             Route(METADATA_PATH + MCP_PATH, show_metadata),
             Route("/health", show_health),
             Route("/ping", show_health),
-        ]
+        ],
+        lifespan=lambda _: protocol.run(),
     )
-    gate = BearerGate(_only_posted(protocol), door)
+    gate = BearerGate(_only_posted(protocol.handle_request), door)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await protocol(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].rstrip("/") == MCP_PATH:
+        if scope["type"] == "http" and scope["path"].rstrip("/") == MCP_PATH:
             await gate({**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode()}, receive, send)
         else:
             await outside(scope, receive, send)
