@@ -83,7 +83,11 @@ def http_server(command: Sequence[str], env: Mapping[str, str], port: int) -> Ge
                 with contextlib.suppress(httpx2.TransportError):
                     client.get(f"http://127.0.0.1:{port}/health")
                     break
+                if process.poll() is not None:
+                    raise RuntimeError(f"{command[0]} ended with exit code {process.returncode}")
                 time.sleep(0.05)
+            else:
+                raise RuntimeError(f"{command[0]} does not listen")
         yield psutil.Process(process.pid)
     finally:
         process.terminate()

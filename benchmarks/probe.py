@@ -12,9 +12,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import ROOT
+
+if TYPE_CHECKING:  # each way imports what it measures, and no other's weight
+    from tenantscope_core.credentials.broker import Broker
 
 SERVICES = ("s3", "dynamodb")
 CREDENTIALS = {
@@ -43,13 +46,9 @@ def resident_kilobytes() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
-async def vault(tenants: int) -> dict[str, float]:
-    """Sessions of one vault, whose credentials come from nowhere: what is measured is what keeps them."""
-    from tenantscope_core.credentials.aws import AwsClients, FrozenCredentials
+def _instant_broker() -> "Broker":
+    from tenantscope_core.credentials.aws import FrozenCredentials
     from tenantscope_core.credentials.broker import Grant, Vended
-    from tenantscope_core.credentials.vault import Vault
-
-    from benchmarks.burst import grant_of
 
     class Instant:
         async def prepare(self) -> None: ...
@@ -58,9 +57,24 @@ async def vault(tenants: int) -> dict[str, float]:
             made = FrozenCredentials(secrets.token_hex(10), secrets.token_hex(20), secrets.token_hex(400))
             return Vended(made, datetime.now(UTC) + timedelta(hours=1))
 
+    return Instant()
+
+
+def _percentiles(times: list[float]) -> dict[str, float]:
+    times.sort()
+    return {"p50": times[len(times) // 2] * 1e6, "p99": times[len(times) * 99 // 100] * 1e6}
+
+
+async def vault(tenants: int) -> dict[str, float]:
+    """Sessions of one vault, whose credentials come from nowhere: what is measured is what keeps them."""
+    from tenantscope_core.credentials.aws import AwsClients
+    from tenantscope_core.credentials.vault import Vault
+
+    from benchmarks.burst import grant_of
+
     clients = AwsClients(region="us-east-1")
     names = [f"tenant-{number}" for number in range(tenants)]
-    async with Vault(Instant(), clients, clock=lambda: datetime.now(UTC)) as kept:
+    async with Vault(_instant_broker(), clients, clock=lambda: datetime.now(UTC)) as kept:
         await kept.session_for(grant_of("first"))
         before, started = resident_kilobytes(), time.perf_counter()
         for name in names:
@@ -74,13 +88,86 @@ async def vault(tenants: int) -> dict[str, float]:
             asked = time.perf_counter()
             await kept.session_for(grant)
             times.append(time.perf_counter() - asked)
-    times.sort()
-    return {
-        "kilobytes": kilobytes / tenants,
-        "milliseconds": milliseconds / tenants,
-        "p50": times[len(times) // 2] * 1e6,
-        "p99": times[len(times) * 99 // 100] * 1e6,
-    }
+    return {"kilobytes": kilobytes / tenants, "milliseconds": milliseconds / tenants, **_percentiles(times)}
+
+
+async def calls(tenants: int) -> dict[str, float]:
+    """Whole calls of as many tenants, each with its token, from verification to answer; HTTP and STS left out."""
+    import httpx2
+    import jwt
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from mcp import types
+    from pydantic import BaseModel
+    from tenantscope_core.admission.admission import Admission
+    from tenantscope_core.admission.ledger import LocalLedger
+    from tenantscope_core.admission.limits import Limits, TierLimits
+    from tenantscope_core.credentials.aws import AwsClients
+    from tenantscope_core.credentials.vault import Vault
+    from tenantscope_core.identity.claims import ClaimMap
+    from tenantscope_core.identity.keys import KeySet
+    from tenantscope_core.identity.verifier import TokenRules, Verifier
+    from tenantscope_core.results.cursors import CursorKey
+    from tenantscope_core.tool import READ, Call, ShownTo, tool
+    from tenantscope_core.tool.metering import Meter
+    from tenantscope_core.tool.path import Gatekeepers, Roles, ToolPath
+
+    class Answer(BaseModel):
+        tenant: str
+
+    @tool(shown_to=ShownTo.TENANT, scopes=set(), effects=READ)
+    async def who(call: Call[None]) -> Answer:
+        """Whose call it is."""
+        return Answer(tenant=call.one_tenant)
+
+    private, issuer = ec.generate_private_key(ec.SECP256R1()), "http://issuer.test"
+    public: Any = jwt.get_algorithm_by_name("ES256")
+    jwks = {"keys": [{**public.to_jwk(private.public_key(), as_dict=True), "kid": "k", "use": "sig"}]}
+    common = {"iss": issuer, "aud": "bench", "exp": time.time() + 7_200, "scope": "costs:read"}
+
+    def token_of(name: str) -> str:
+        claims = {**common, "sub": f"user@{name}", "custom:tenantId": name, "custom:tenantTier": "gold"}
+        return jwt.encode(claims, private, "ES256", headers={"kid": "k"})
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    async def nothing(*_: object) -> None: ...
+
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, json=jwks)))
+    keys = KeySet(issuer, jwks_url=f"{issuer}/jwks", open_http=lambda: http, clock=clock)
+    verifier = Verifier(TokenRules(issuer, frozenset({"bench"})), ClaimMap(), keys, clock=clock)
+    limits = TierLimits(default=Limits(per_minute=1e6, burst=100_000, concurrent=1_000))
+    clients = AwsClients(region="us-east-1")
+    async with Vault(_instant_broker(), clients, clock=clock) as kept:
+        gate = Gatekeepers(
+            admission=Admission(LocalLedger(monotonic=time.monotonic), limits),
+            vault=kept,
+            roles=Roles("arn:aws:iam::111122223333:role/tenant", None),
+            standings=None,
+            cursor_key=CursorKey(secrets.token_bytes(32)),
+            clock=clock,
+            provider_scope="provider",
+            call_timeout_seconds=60,
+        )
+        path = ToolPath[None]("bench", [who], gate, None, Meter())
+
+        async def call(token: str) -> types.CallToolResult:
+            return await path.call("who", {}, identify=lambda: verifier.identify(token), report_progress=nothing)
+
+        tokens = [token_of(f"tenant-{number}") for number in range(tenants)]
+        await call(token_of("first"))
+        before, started = resident_kilobytes(), time.perf_counter()
+        for token in tokens:
+            assert not (await call(token)).is_error
+        milliseconds = (time.perf_counter() - started) * 1e3
+        kilobytes = resident_kilobytes() - before
+        order = random.Random(0)
+        times = list[float]()
+        for token in [order.choice(tokens) for _ in range(20_000)]:
+            asked = time.perf_counter()
+            await call(token)
+            times.append(time.perf_counter() - asked)
+    return {"kilobytes": kilobytes / tenants, "milliseconds": milliseconds / tenants, **_percentiles(times)}
 
 
 async def each_its_session(tenants: int) -> dict[str, float]:
@@ -111,7 +198,7 @@ def _made(tenants: int, make: Callable[[], object]) -> dict[str, float]:
     return {"kilobytes": (resident_kilobytes() - before) / tenants, "milliseconds": milliseconds / tenants}
 
 
-WAYS = {"vault": vault, "sessions": each_its_session, "clients": each_its_clients}
+WAYS = {"vault": vault, "calls": calls, "sessions": each_its_session, "clients": each_its_clients}
 
 if __name__ == "__main__":
     print(json.dumps(asyncio.run(WAYS[sys.argv[1]](int(sys.argv[2])))))
