@@ -19,6 +19,8 @@ MEASUREMENTS = (
     Measurement("roundtrips", "round trips to PostgreSQL"),
     Measurement("embeddings", "the local embedder in a process of its own"),
     Measurement("recall", "memory searched over many tenants"),
+    Measurement("rating", "ten thousand tenant-months rated by a price book"),
+    Measurement("hits", "hits of the answer cache beside a round trip"),
     Measurement("rollup", "the allocation of twelve months beside a plain scan"),
 )
 

@@ -12,6 +12,8 @@ from tenantscope_core.results.periods import Month
 FORMAT = 1
 FEE = "fee"
 """The line of a plan's own fee."""
+MINIMUM = "minimum"
+"""The line that tops up a plan's minimum."""
 ZERO = Decimal(0)
 
 Rounding = Literal["half_up", "half_even"]

@@ -7,13 +7,11 @@ from datetime import timedelta
 from tenantscope_core.results.documents import DocumentFault, capital, listing, mapping, only, sequence
 from tenantscope_core.results.periods import Month
 
-from tenantscope_pricing.book import Contract, Credit, Discount, Meter, Percentage, Plan, Term, Version
+from tenantscope_pricing.book import MINIMUM, Contract, Credit, Discount, Meter, Percentage, Plan, Term, Version
 from tenantscope_pricing.fields import QUANTITY_PLACES, day, month, name, needed, number, positive
 from tenantscope_pricing.price_file import parse_prices
 
 MAX_TERMS, MAX_CREDITS = 120, 60
-MINIMUM = "minimum"
-"""The line that tops up a plan's minimum, as credits name it."""
 
 
 def parse_contract(

@@ -9,6 +9,7 @@ from tenantscope_core.results.periods import Month
 
 from tenantscope_pricing.book import (
     FEE,
+    MINIMUM,
     ZERO,
     Book,
     Contract,
@@ -22,7 +23,6 @@ from tenantscope_pricing.book import (
     Tiered,
 )
 from tenantscope_pricing.charging import Charge, charge, scaled
-from tenantscope_pricing.contract_file import MINIMUM
 from tenantscope_pricing.credits import CreditUse, consume
 from tenantscope_pricing.segments import QUANTUM, Quantities, Segment, segments
 
