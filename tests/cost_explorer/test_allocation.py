@@ -42,6 +42,7 @@ slow = settings(
 )
 
 
+@pytest.mark.requirement("sums-to-the-invoice")
 @slow
 @given(month=bills.months, rules=bills.rules())
 def test_every_month_is_allocated_as_the_reference_does_it(

@@ -27,6 +27,7 @@ def company() -> Path:
     return generate(Path(os.environ.get("TENANTSCOPE_SANDBOX_DIR") or REPOSITORY / ".sandbox/test"))
 
 
+@pytest.mark.requirement("sums-to-the-invoice")
 @pytest.mark.parametrize(
     "month",
     [

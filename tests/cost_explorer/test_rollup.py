@@ -111,6 +111,7 @@ def bill_by_hand(month: str) -> dict[str, tuple[Decimal, Decimal]]:
     return {invoice: (effective, billed) for invoice, (effective, billed) in sums.items()}
 
 
+@pytest.mark.requirement("sums-to-the-invoice")
 @pytest.mark.parametrize("rules", [BY_ACCOUNT, BY_TAG], ids=["tenant is the account", "tenant is a tag"])
 async def test_a_real_bill_is_allocated_to_the_last_digit(company: Company, rules: str) -> None:
     await company.use(SEPTEMBER, {"ZoomMapMax": 3, "QuietOne": 4}, "u1")
@@ -203,6 +204,7 @@ def exported(company: Company, cloud: Cloud, objects: Mapping[str, bytes]) -> st
     return f"s3://{company.bucket}/raw/billing/focus/data/"
 
 
+@pytest.mark.requirement("bad-object-named")
 async def test_a_damaged_object_fails_its_month_alone_and_names_itself(
     company: Company, cloud: Cloud, parquet_bill: Callable[[str], bytes]
 ) -> None:

@@ -47,6 +47,7 @@ def test_every_request_is_one_that_aws_knows():
     assert set(OPERATIONS) == {path.name for path in FOLDER.glob("*.json")}
 
 
+@pytest.mark.requirement("agentcore")
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_a_request_has_the_form_that_aws_documents(name: str):
     assert faults(name, request(name)) == ""
@@ -57,6 +58,7 @@ def test_the_check_finds_a_value_that_aws_does_not_list():
     assert "none of" in faults("gateway.json", wrong)
 
 
+@pytest.mark.requirement("agentcore")
 def test_the_runtime_is_told_settings_that_its_server_has():
     document = request("runtime.json")
     server = next(each for each in standing_servers() if each.distribution in str(document["agentRuntimeArtifact"]))

@@ -22,6 +22,7 @@ def owner_of(answer: Answer) -> Any:
     return answer["tenant_id"]
 
 
+@pytest.mark.requirement("degrades-by-choice")
 @pytest.mark.parametrize("fault", [DOWN, HANGING, THROTTLED], ids=["down", "hanging", "throttled"])
 async def test_known_tenants_are_served_while_the_registry_cannot_be_read(
     company: Sandbox, server_in: Serve, clock: MovingClock, fault: dict[str, Any]

@@ -16,6 +16,7 @@ def owner_of(answer: Answer) -> object:
     return answer["tenant_id"]
 
 
+@pytest.mark.requirement("keys-survive")
 @pytest.mark.parametrize("how", ["down", "hanging"])
 async def test_cached_keys_serve_everybody_while_the_issuer_is_away(
     company: Sandbox, server_in: Serve, clock: MovingClock, how: str

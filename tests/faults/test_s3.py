@@ -34,6 +34,7 @@ def is_stale(answer: Answer) -> bool:
     return bool(answer["freshness"]["stale"])
 
 
+@pytest.mark.requirement("degrades-by-choice")
 @pytest.mark.parametrize("fault", [DOWN, HANGING, CUT_OFF], ids=["down", "hanging", "cut off"])
 async def test_what_was_fetched_answers_as_stale_and_the_rest_says_to_come_back(
     company: Sandbox, server_in: Serve, clock: MovingClock, fault: dict[str, Any]

@@ -21,6 +21,7 @@ def owner_of(answer: Answer) -> Any:
     return answer["tenant_id"]
 
 
+@pytest.mark.requirement("sts-down")
 @pytest.mark.parametrize("fault", [DOWN, HANGING, THROTTLED], ids=["down", "hanging", "throttled"])
 async def test_open_sessions_serve_while_sts_gives_no_new_ones(
     company: Sandbox, server_in: Serve, clock: MovingClock, fault: dict[str, Any]

@@ -27,6 +27,7 @@ async def counted_in_valkey(company: Sandbox, tenant: str) -> bool:
         return bool(await client.exists(f"ts:{{{tenant}}}:admission:bucket"))
 
 
+@pytest.mark.requirement("degrades-by-choice")
 @pytest.mark.parametrize("how", ["down", "hanging"])
 async def test_calls_go_on_without_valkey_and_are_counted_there_again_when_it_is_back(
     company: Sandbox, server_in: Serve, how: str
@@ -45,6 +46,7 @@ async def test_calls_go_on_without_valkey_and_are_counted_there_again_when_it_is
                 assert after.outcomes() == {"ok"}
 
 
+@pytest.mark.requirement("degrades-by-choice")
 async def test_limits_hold_in_the_process_while_valkey_is_down(company: Sandbox, server_in: Serve):
     """A tenant that calls too often is refused, and told when to come back; the others are not."""
     async with server_in("tenant-management", TENANTSCOPE_LIMITS=FEW) as served:

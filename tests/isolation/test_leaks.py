@@ -61,6 +61,7 @@ async def test_on_stdio_the_log_at_its_most_talkative_holds_none_either(served: 
         assert secret not in log
 
 
+@pytest.mark.requirement("every-call-brokered")
 @pytest.mark.requirement("nothing-leaks")
 async def test_a_role_that_refuses_is_told_without_its_name(served: Served, small_company: Sandbox):
     """The external id is wrong, so no call passes the broker: a refused AssumeRole refuses the call."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory.asking import NOW, SCHEMA, Agent, Places, process
@@ -60,6 +61,7 @@ adds = st.builds(
 )
 
 
+@pytest.mark.requirement("any-history")
 @FEW
 @given(history=st.lists(adds, min_size=1, max_size=8), blind=st.booleans())
 async def test_any_history_of_appends_and_forks_is_rebuilt_on_every_branch(

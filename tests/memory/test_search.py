@@ -42,6 +42,7 @@ class Slow:
         return await self.inner.embed(aws, texts, purpose=purpose)
 
 
+@pytest.mark.requirement("degrades-by-choice")
 async def test_without_a_model_words_still_find_and_the_answer_says_so(places: Places):
     async with process(replace(places, embedder=NoModel())) as sources:
         agent = Agent(sources)
@@ -154,6 +155,7 @@ async def test_answers_stay_within_their_budget_and_bounds(places: Places):
             assert answer["searched"]["candidates"] == 40
 
 
+@pytest.mark.requirement("database-holds-alone")
 async def test_around_our_own_filter_the_database_shows_a_tenant_its_own_rows_alone(places: Places, agent: Agent):
     await agent.say("trip", "ours", branch="main")
     await agent.ask("remember", text="Ours.", subject="s", sources=["trip#1"])
@@ -169,6 +171,7 @@ async def test_around_our_own_filter_the_database_shows_a_tenant_its_own_rows_al
             assert await store.fetch("globex", query) == [], part  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.requirement("filter-holds-alone")
 async def test_around_row_level_security_our_own_filter_still_asks_for_one_tenant(
     places: Places, agent: Agent, superuser: psycopg.Connection
 ):

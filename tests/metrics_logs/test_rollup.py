@@ -181,6 +181,7 @@ async def test_a_line_far_from_its_file_s_day_is_said_and_not_counted(log: Log):
     assert any("2 with a time more than a day from their file's" in said for said in log.said)
 
 
+@pytest.mark.requirement("bad-object-named")
 async def test_a_damaged_file_fails_its_month_alone_and_names_itself(log: Log):
     good = gzip.compress(at("2026-10-06").encode())
     log.put("day=2026-09-05/a.gz", [at("2026-09-05")])

@@ -17,6 +17,7 @@ QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.requirement("both-engines")
 @pytest.mark.parametrize(("tenant", "tool", "arguments"), QUESTIONS, ids=lambda part: str(part))
 async def test_both_engines_give_one_answer(
     engines: BothEngines, tenant: str | None, tool: str, arguments: dict[str, Any]

@@ -66,6 +66,7 @@ def use_of(company: Path, book: Book) -> Daily:
     return found
 
 
+@pytest.mark.requirement("invoices-reproduced")
 def test_every_line_of_every_invoice_is_what_the_maker_says(company: Path) -> None:
     book = parse_book(PRICE_BOOK.read_text())
     use = use_of(company, book)

@@ -36,6 +36,7 @@ async def behind(parts: Parts, part: RunningPart) -> AsyncGenerator[tuple[TcpPro
         yield proxy, replace(parts, valkey=store)
 
 
+@pytest.mark.requirement("degrades-by-choice")
 @mended
 async def test_without_valkey_both_tiers_answer_from_postgresql_and_say_so(parts: Parts, valkey_part: RunningPart):
     ann = parts.user()
@@ -51,6 +52,7 @@ async def test_without_valkey_both_tiers_answer_from_postgresql_and_say_so(parts
     assert (back.answer, back.degraded) == ("Business.", [])
 
 
+@pytest.mark.requirement("degrades-by-choice")
 @mended
 async def test_without_postgresql_copies_serve_and_a_store_is_refused_for_now(parts: Parts, postgres_part: RunningPart):
     ann = parts.user()
@@ -70,6 +72,7 @@ async def test_without_postgresql_copies_serve_and_a_store_is_refused_for_now(pa
     assert (await ann.look_up(PROMPT)).answer == "new"
 
 
+@pytest.mark.requirement("degrades-by-choice")
 @mended
 async def test_without_either_a_look_up_is_a_miss_that_says_so(
     parts: Parts, postgres_part: RunningPart, valkey_part: RunningPart

@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any, TypeVar
 
 import psycopg
+import pytest
 from fixtures.stores import Database, RunningPart
 from fixtures.tcp_proxy import TcpProxy
 from hypothesis import HealthCheck, Phase, settings
@@ -169,6 +170,7 @@ def _events() -> Iterator[Callable[[Histories], None]]:
 EVENTS = list(_events())
 
 
+@pytest.mark.requirement("any-history")
 def test_no_history_brings_back_a_former_answer_or_anybody_elses(
     migrated: Database,
     postgres_part: RunningPart,

@@ -34,6 +34,7 @@ def rendered(asked: object) -> str:
     return render_session_policy(POLICY, tenant=tenant, names={"DatasetsBucket": "datasets"})
 
 
+@pytest.mark.requirement("audited-by-name")
 async def test_assume_role_names_the_tenant_in_tags_policy_and_audit_trail(sts: Sts, server: StsServer, clock: Clock):
     broker = AssumeRoleBroker(sts, policy=rendered, external_id="ext-1", duration_seconds=900)
     vended = await broker.assume(grant(subject="ann@acme.example"))
@@ -51,6 +52,7 @@ async def test_assume_role_names_the_tenant_in_tags_policy_and_audit_trail(sts: 
     assert vended.expires == clock() + timedelta(seconds=900)
 
 
+@pytest.mark.requirement("audited-by-name")
 async def test_a_shared_session_carries_the_tenants_name_and_nobodys_own(sts: Sts, server: StsServer):
     await AssumeRoleBroker(sts, policy=lambda _: None).assume(grant())
     assert server.sts[0].form["SourceIdentity"] == "acme"
@@ -199,6 +201,7 @@ async def test_a_prepared_broker_has_its_client_before_the_first_call(
         await broker.assume(grant(token=token()))
 
 
+@pytest.mark.requirement("session-policies")
 @pytest.mark.parametrize("seconds", [0, 899, 3_601])
 async def test_a_session_length_that_sts_refuses_is_refused_at_start(sts: Sts, seconds: int):
     with pytest.raises(ValueError, match="900 to 3600"):
@@ -211,6 +214,7 @@ def test_no_grant_is_made_for_what_is_no_tenant(tenant: str):
         grant(tenant)
 
 
+@pytest.mark.requirement("audited-by-name")
 @pytest.mark.parametrize("tenant", ["acme", None])
 def test_a_grant_of_the_provider_names_somebody(clock: Clock, tenant: str | None):
     with pytest.raises(ValueError, match="names the person or agent"):
@@ -219,6 +223,7 @@ def test_a_grant_of_the_provider_names_somebody(clock: Clock, tenant: str | None
         grant_for(caller(clock, provider=True, subject=""), server="s", role_arn="r", tenant=tenant)
 
 
+@pytest.mark.requirement("audited-by-name")
 def test_the_fleet_is_the_providers_alone():
     with pytest.raises(ValueError, match="the provider's"):
         grant(None, subject="ann")

@@ -22,6 +22,7 @@ def document(
     }
 
 
+@pytest.mark.requirement("session-policies")
 @given(TENANT_IDS)
 def test_the_tenant_stands_literally_where_the_variable_stood(tenant: str):
     rendered = render_session_policy(document(), tenant=tenant, names=NAMES)
@@ -35,12 +36,14 @@ def test_two_tenants_never_share_a_policy(first: str, second: str):
     assert (rendered[0] == rendered[1]) == (first == second)
 
 
+@pytest.mark.requirement("tenant-ids-as-they-are")
 @given(st.text().filter(lambda text: not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", text)))
 def test_what_is_no_tenant_id_is_refused(tenant: str):
     with pytest.raises(PolicyError):
         render_session_policy(document(), tenant=tenant, names=NAMES)
 
 
+@pytest.mark.requirement("tenant-ids-as-they-are")
 @given(
     st.text(max_size=20),
     st.sampled_from(["*", "?", "${aws:userid}", "$", "{", '"', "\n", " ", ","]),
@@ -90,6 +93,7 @@ def test_a_fleet_policy_cannot_use_the_tenant():
     assert "datasets" in render_session_policy(document("${DatasetsBucket}"), tenant=None, names=NAMES)
 
 
+@pytest.mark.requirement("session-policies")
 def test_a_policy_longer_than_sts_takes_is_refused():
     spare = MAX_POLICY_CHARS - len(render_session_policy(document("x"), tenant="acme", names=NAMES)) + 1
     assert len(render_session_policy(document("x" * spare), tenant="acme", names=NAMES)) == MAX_POLICY_CHARS

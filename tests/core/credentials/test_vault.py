@@ -53,6 +53,7 @@ async def settled(vault: Vault) -> None:
             await anyio.sleep(0)
 
 
+@pytest.mark.requirement("sessions-kept")
 async def test_two_hundred_callers_of_one_tenant_make_one_sts_call(open_vault: OpenVault, server: StsServer):
     gate = server.on_sts = Gate()
     async with open_vault() as vault, anyio.create_task_group() as tasks:
@@ -126,6 +127,7 @@ async def test_a_waiter_is_told_when_to_come_back_and_then_finds_the_session(ope
     assert len(server.sts) == 1
 
 
+@pytest.mark.requirement("sessions-kept")
 async def test_a_session_is_renewed_in_the_background_while_it_still_serves(
     open_vault: OpenVault, server: StsServer, clock: Clock
 ):
@@ -144,6 +146,7 @@ async def test_a_session_is_renewed_in_the_background_while_it_still_serves(
     assert len(server.sts) == 2
 
 
+@pytest.mark.requirement("sts-down")
 async def test_live_sessions_serve_until_they_end_while_sts_is_down_and_recovery_needs_no_restart(
     open_vault: OpenVault, server: StsServer, clock: Clock
 ):
@@ -180,6 +183,7 @@ async def test_a_refused_renewal_leaves_the_session_open_until_it_ends(
             await session.credentials()
 
 
+@pytest.mark.requirement("sessions-kept")
 async def test_a_session_ends_with_the_token_that_opened_it(open_vault: OpenVault, server: StsServer, clock: Clock):
     expires = clock() + timedelta(minutes=5)
     async with open_vault() as vault:
@@ -205,6 +209,7 @@ async def test_a_renewal_that_could_not_last_longer_is_not_asked_for(
     assert len(server.sts) == 1
 
 
+@pytest.mark.requirement("sessions-kept")
 @pytest.mark.parametrize(
     ("code", "status", "kind", "seconds"),
     [
@@ -320,6 +325,7 @@ async def test_a_bad_token_neither_closes_an_open_session_nor_puts_off_its_renew
     assert [request.form["WebIdentityToken"] for request in server.sts] == [good, bad, good]
 
 
+@pytest.mark.requirement("sessions-kept")
 async def test_the_least_recently_used_session_makes_room(open_vault: OpenVault, server: StsServer):
     async with open_vault(max_sessions=3) as vault:
         for tenant in ("a", "b", "c", "a", "d"):
@@ -359,6 +365,7 @@ async def test_a_session_takes_a_few_kilobytes(open_vault: OpenVault, clock: Clo
     assert taken / 1_000 < 5 * 1024
 
 
+@pytest.mark.requirement("sessions-kept")
 async def test_sessions_are_kept_apart_by_server_role_tier_scopes_and_subject(open_vault: OpenVault, server: StsServer):
     others = [
         grant("Acme"),

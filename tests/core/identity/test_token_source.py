@@ -14,11 +14,13 @@ from tenantscope_core.results.errors import Unavailable
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
+@pytest.mark.requirement("token-on-stdio")
 async def test_a_fixed_token_is_what_it_was():
     assert await FixedToken("abc").token() == "abc"
     assert await FixedToken(None).token() is None
 
 
+@pytest.mark.requirement("token-on-stdio")
 async def test_a_token_file_is_read_again_when_it_changes(tmp_path: Path):
     path = tmp_path / "token"
     source = TokenFile(path)
@@ -49,6 +51,7 @@ def _command(log: Path, expires: datetime) -> str:
     return shlex.join([sys.executable, "-c", program])
 
 
+@pytest.mark.requirement("token-on-stdio")
 async def test_a_token_command_runs_once_and_again_shortly_before_the_token_expires(tmp_path: Path):
     log, now = tmp_path / "log", NOW
     source = TokenCommand(_command(log, NOW + timedelta(hours=1)), clock=lambda: now)

@@ -81,6 +81,7 @@ async def test_a_provider_is_known_by_scope_and_has_no_tenant(door: Door):
     assert caller.tenant is None
 
 
+@pytest.mark.requirement("claims-by-configuration")
 async def test_a_provider_may_be_known_by_group_instead(door: Door):
     token = door.issuer.token(scopes=["costs:read"], claims={"cognito:groups": ["admins"]})
     assert (await door.verifier(claims=ClaimMap(provider_group="admins")).identify(token)).caller.is_provider
@@ -88,6 +89,7 @@ async def test_a_provider_may_be_known_by_group_instead(door: Door):
         await door.verifier().identify(token)
 
 
+@pytest.mark.requirement("claims-by-configuration")
 async def test_claims_may_have_other_names_and_scopes_be_a_list(door: Door):
     claims = ClaimMap(tenant="org", tier="plan", scope="scp")
     token = door.issuer.token(claims={"org": "globex", "plan": "basic", "scp": ["a", "b"], "scope": None})
@@ -95,6 +97,7 @@ async def test_claims_may_have_other_names_and_scopes_be_a_list(door: Door):
     assert (caller.tenant, caller.tier, caller.scopes) == ("globex", "basic", {"a", "b"})
 
 
+@pytest.mark.requirement("claims-by-configuration")
 async def test_scopes_may_carry_the_prefix_of_a_resource_server(door: Door):
     token = door.issuer.token("acme", scopes=["tenantscope/costs:read", "openid"])
     caller = (await door.verifier(claims=ClaimMap(scope_prefix="tenantscope/")).identify(token)).caller
@@ -110,6 +113,7 @@ async def test_a_cognito_access_token_is_accepted_by_client_and_use_in_place_of_
             await verifier.identify(door.issuer.token("acme", claims=cognito | change))
 
 
+@pytest.mark.requirement("audience-required")
 @pytest.mark.parametrize("rules", [{"audiences": frozenset[str]()}, {"algorithms": frozenset({"HS256"})},
                                    {"algorithms": frozenset({"none"})}, {"algorithms": frozenset[str]()}])  # fmt: skip
 def test_rules_without_an_audience_or_with_a_shared_secret_are_refused(rules: dict[str, frozenset[str]]):
@@ -124,6 +128,7 @@ async def test_keys_are_asked_for_once_for_many_tokens(door: Door):
     assert door.keys.fetches == 1
 
 
+@pytest.mark.requirement("keys-survive")
 async def test_rotation_is_noticed_by_an_unknown_key_and_earlier_tokens_stay_good(door: Door):
     verifier = door.verifier()
     before = door.issuer.token("acme")
@@ -135,6 +140,7 @@ async def test_rotation_is_noticed_by_an_unknown_key_and_earlier_tokens_stay_goo
     assert door.keys.fetches == 2
 
 
+@pytest.mark.requirement("keys-survive")
 async def test_invented_keys_do_not_make_us_ask_the_issuer_more_than_every_30_seconds(door: Door):
     verifier = door.verifier()
     await verifier.identify(door.issuer.token("acme"))
@@ -158,6 +164,7 @@ async def test_a_key_that_the_issuer_dropped_is_refused_after_five_minutes(door:
     assert refused.value.reason is Reason.UNKNOWN_KEY
 
 
+@pytest.mark.requirement("keys-survive")
 async def test_an_issuer_that_is_down_is_survived_on_cached_keys_and_needs_no_restart(door: Door):
     verifier = door.verifier()
     token = door.issuer.token("acme")
@@ -252,6 +259,7 @@ async def test_an_identity_never_shows_its_token(door: Door):
     assert token not in repr(await door.verifier().identify(token))
 
 
+@pytest.mark.requirement("tenant-ids-as-they-are")
 @given(st.text(max_size=80))
 def test_a_tenant_id_has_only_characters_that_cannot_separate_or_match(text: str):
     if is_tenant_id(text):

@@ -117,6 +117,7 @@ QUESTIONS: list[tuple[str, list[Scalar]]] = [
 ]
 
 
+@pytest.mark.requirement("both-engines")
 @pytest.mark.parametrize("who", ["acme", None])
 async def test_both_engines_give_the_same_answer_to_the_same_text(who: str | None, world: World):
     tables = {
@@ -224,6 +225,7 @@ async def test_athena_is_told_tenant_month_and_run_and_its_database_cannot_be_na
         await world.athena.query("SELECT * FROM fleet_usage", [], {}, aws=acme)
 
 
+@pytest.mark.requirement("bad-object-named")
 @pytest.mark.parametrize("damage", ["truncated", "not parquet", "other columns"])
 async def test_a_bad_object_fails_its_month_by_name_and_no_other(damage: str, world: World, tmp_path: Path):
     sound = await world.table("acme")

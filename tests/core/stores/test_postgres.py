@@ -78,6 +78,7 @@ async def test_the_owner_of_a_table_is_held_by_row_level_security_too(store: Pos
         assert owner.execute(f"SELECT * FROM {SCHEMA}.note").fetchall() == []
 
 
+@pytest.mark.requirement("tenant-ids-as-they-are")
 async def test_a_name_that_is_no_tenant_id_never_reaches_the_database(store: PostgresStore):
     for name in ("", "*", "acme'--", "a/b", "acme:x", "a" * 64):
         with pytest.raises(ValueError, match="tenant"):
@@ -223,6 +224,7 @@ async def test_a_store_opens_while_its_database_is_down_and_verifies_when_it_is_
                 await _until_served(store)
 
 
+@pytest.mark.requirement("logs-in-by-iam")
 async def test_a_password_is_asked_for_at_each_new_connection_as_iam_tokens_need(database: Database, migrated: None):
     given = conninfo_to_dict(database.application)
     tokens = ["wrong", str(given["password"])]
@@ -235,6 +237,7 @@ async def test_a_password_is_asked_for_at_each_new_connection_as_iam_tokens_need
         assert await _until_served(store) == [{"one": 1}]
 
 
+@pytest.mark.requirement("login-without-power")
 async def test_it_refuses_to_start_as_a_superuser_or_as_the_owner(database: Database, migrated: None):
     for dsn, reason in ((database.superuser, "superuser"), (database.owner, "owner of note")):
         with pytest.raises(UnsafeDatabase, match=reason):
@@ -242,6 +245,7 @@ async def test_it_refuses_to_start_as_a_superuser_or_as_the_owner(database: Data
                 pass
 
 
+@pytest.mark.requirement("login-without-power")
 @pytest.mark.parametrize(
     ("harm", "repair", "reason"),
     [

@@ -18,6 +18,7 @@ from valkey.exceptions import AuthenticationError, NoPermissionError, ResponseEr
 TENANT_CHARACTERS = string.ascii_letters + string.digits + "_-"
 
 
+@pytest.mark.requirement("valkey-by-prefix")
 async def test_every_command_stays_behind_the_tenant_s_prefix(valkey_store: ValkeyStore, valkey_admin: Any):
     acme = valkey_store.tenant("acme", "cache")
     await _use_everything(acme)
@@ -66,10 +67,12 @@ async def test_two_tenants_and_two_namespaces_with_one_key_hold_four_values(valk
     assert [await place.get("k") for place in places] == [b"0", b"1", b"2", b"3"]
 
 
+@pytest.mark.requirement("valkey-by-prefix")
 def test_there_is_no_command_that_walks_keys_or_runs_whatever_it_is_given():
     assert not {"keys", "scan", "execute_command", "eval", "flushdb", "client"} & set(dir(TenantValkey))
 
 
+@pytest.mark.requirement("tenant-ids-as-they-are")
 @given(
     st.text(TENANT_CHARACTERS, min_size=1, max_size=64), st.text(max_size=80), st.text(TENANT_CHARACTERS, max_size=9)
 )
@@ -89,6 +92,7 @@ async def test_a_key_of_another_form_is_refused_before_it_leaves(key: str, valke
         await valkey_store.tenant("acme", "cache").get(key)
 
 
+@pytest.mark.requirement("valkey-by-prefix")
 async def test_around_the_wrapper_the_acl_refuses_another_tenant_s_keys(valkey_part: RunningPart, valkey_admin: Any):
     valkey_admin.execute_command(
         "ACL", "SETUSER", "acme", "on", ">secret", "~ts:{acme}:*", "+@read", "+@write", "+@scripting"
@@ -110,6 +114,7 @@ async def test_around_the_wrapper_the_acl_refuses_another_tenant_s_keys(valkey_p
             await store.tenant("globex", "cache").set_many({"k": 1})
 
 
+@pytest.mark.requirement("logs-in-by-iam")
 async def test_a_login_is_asked_for_at_each_new_connection(valkey_part: RunningPart, valkey_admin: Any):
     valkey_admin.execute_command("ACL", "SETUSER", "iam", "on", ">token-1", "~ts:*", "+@all")
     tokens = ["token-1", "token-2", "token-3"]
