@@ -196,6 +196,8 @@ async def test_with_its_context_a_follow_up_is_compared_within_that_context_alon
     ("stored", "asked", "differs"),
     [
         ("What is the weather like in Hawaii in May?", "What is the weather like in Haiti in May?", "names"),
+        ("Which trains go from Vienna to Graz?", "Which trains go from Graz to Vienna?", "order of words"),
+        ("Can I change my flight before departure?", "Can I change my flight after departure?", "opposites"),
         ("Is it allowed to smoke in the lobby?", "Is it not allowed to smoke in the lobby?", "negation"),
         ("How many days of leave do I get after 5 years?", "How many days of leave do I get after 6 years?", "numbers"),
     ],

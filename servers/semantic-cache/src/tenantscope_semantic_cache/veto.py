@@ -1,4 +1,4 @@
-"""Differences between two prompts that no similarity makes up for: numbers, negation, names."""
+"""Differences between two prompts that no similarity makes up for: numbers, negation, opposites, names, order."""
 
 import re
 from collections import Counter
@@ -15,6 +15,19 @@ _NUMBER_WORDS = {word: str(value) for value, word in enumerate(_UNITS.split())} 
     "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "hundred": "100", "thousand": "1000",
 }  # fmt: skip
 _NEGATIONS = listed("not no never none nobody nothing neither nor without cannot cant dont isnt wont")
+_OPPOSITES = (
+    ("before", "after"), ("enable", "disable"), ("enabled", "disabled"), ("increase", "decrease"),
+    ("raise", "lower"), ("more", "less"), ("most", "least"), ("cheapest", "expensive"), ("highest", "lowest"),
+    ("maximum", "minimum"), ("with", "without"), ("include", "exclude"), ("including", "excluding"),
+    ("add", "remove"), ("allow", "forbid"), ("allowed", "forbidden"), ("open", "close"), ("start", "stop"),
+    ("start", "end"), ("first", "last"), ("buy", "sell"), ("lend", "borrow"), ("import", "export"),
+    ("upload", "download"), ("upgrade", "downgrade"), ("subscribe", "unsubscribe"), ("install", "uninstall"),
+    ("lock", "unlock"), ("login", "logout"), ("above", "below"), ("over", "under"), ("arrive", "depart"),
+    ("arrival", "departure"), ("incoming", "outgoing"), ("inbound", "outbound"), ("public", "private"),
+    ("internal", "external"), ("legal", "illegal"), ("possible", "impossible"), ("old", "new"), ("he", "she"),
+    ("his", "her"), ("men", "women"), ("male", "female"), ("always", "never"), ("win", "lose"),
+)  # fmt: skip
+_MANNERS = listed("please")
 _SENTENCE_END = frozenset(".?!:;\n")
 
 
@@ -23,23 +36,37 @@ class Difference(StrEnum):
 
     NUMBERS = "numbers"
     NEGATION = "negation"
+    OPPOSITES = "opposites"
     NAMES = "names"
+    ORDER = "order of words"
 
 
 def difference(asked: str, stored: str) -> Difference | None:
     """What forbids to answer one prompt by the other's answer, None where nothing was found.
 
-    Numbers have to be the same, negations as many (odd or even), and not both may have a capitalised word inside a
-    sentence, or a word with a capital or digit inside it, that the other lacks: `weather in Hawaii` is not
-    `weather in Haiti`.
+    Numbers have to be the same, negations as many (odd or even). Neither may say a word whose listed opposite the
+    other says instead, nor the same words in another order (`from Vienna to Graz`). And not both may have a capitalised
+    word inside a sentence, or a word with a capital inside it, that the other lacks: `weather in Hawaii` is not
+    `weather in Haiti`. English is recognised; the lists are short.
     """
     if _numbers(asked) != _numbers(stored):
         return Difference.NUMBERS
     if _negations(asked) % 2 != _negations(stored) % 2:
         return Difference.NEGATION
+    if _opposed(set(words(asked)), set(words(stored))):
+        return Difference.OPPOSITES
     if _unmatched(asked, stored) and _unmatched(stored, asked):
         return Difference.NAMES
-    return None
+    one, other = ([word for word in words(text) if word not in _MANNERS] for text in (asked, stored))
+    return Difference.ORDER if one != other and sorted(one) == sorted(other) else None
+
+
+def _opposed(asked: set[str], stored: set[str]) -> bool:
+    only_asked, only_stored = asked - stored, stored - asked
+    return any(
+        (one in only_asked and other in only_stored) or (other in only_asked and one in only_stored)
+        for one, other in _OPPOSITES
+    )
 
 
 def _numbers(text: str) -> Counter[str]:
