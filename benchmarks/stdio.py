@@ -31,15 +31,15 @@ class Started:
         return sum(len(json.dumps(each, separators=(",", ":")).encode()) for each in seen)
 
 
-def start(command: Sequence[str], env: Mapping[str, str]) -> Started:
-    """Start a server, shake hands, list its tools and end it.
+def start(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Started:
+    """Start a server in a folder, shake hands, list its tools and end it.
 
     Raises:
         RuntimeError: It ends, answers with an error, or does not answer.
     """
     began = time.perf_counter()
     process = subprocess.Popen(
-        command, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command, env=dict(env), cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     try:
         _ask(process, 1, "initialize", _INITIALIZE)
