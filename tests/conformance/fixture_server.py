@@ -56,5 +56,4 @@ def fixture_server() -> ServerSpec[CoreSettings, None]:
         tools=(test_simple_text, test_error_handling, test_tool_with_progress),
         settings=CoreSettings,
         open_sources=open_sources,
-        policy_names=lambda settings: {"TenantsTable": settings.tenants_table or "tenants"},
     )

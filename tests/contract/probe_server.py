@@ -89,5 +89,4 @@ def probe_server(waits: Waits) -> ServerSpec[CoreSettings, Waits]:
         tools=(wait_for_release, fail),
         settings=CoreSettings,
         open_sources=open_sources,
-        policy_names=lambda settings: {"TenantsTable": settings.tenants_table or "tenants"},
     )

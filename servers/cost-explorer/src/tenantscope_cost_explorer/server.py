@@ -14,9 +14,6 @@ A tenant's caller sees its own allocated cost; the provider's sees the fleet, or
 Begin with get_costs. The provider finds expensive tenants with rank_tenants_by_cost, and how the bill was shared and
 tied to its invoices with get_allocation_report."""
 
-NO_TABLE = "x"
-"""Stands in the policy where there is no registry: shorter than a table's name may be, so that it opens none."""
-
 SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     name="cost-explorer",
     version=__version__,
@@ -26,11 +23,5 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     tools=TOOLS,
     settings=Settings,
     open_sources=open_sources,
-    policy_names=lambda settings: {
-        "TenantsTable": settings.tenants_table or NO_TABLE,
-        "DatasetsBucket": settings.datasets_bucket,
-        "AthenaWorkgroup": settings.athena_workgroup,
-        "GlueDatabase": settings.glue_database,
-    },
     commands=(Command("rollup", "allocate the bill to tenants, month by month", add_arguments, rollup),),
 )

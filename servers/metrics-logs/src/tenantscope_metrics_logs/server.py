@@ -13,9 +13,6 @@ A tenant's caller sees its own use; the provider's sees the fleet, or one tenant
 Begin with get_usage; get_feature_usage tells what was used. The provider finds tenants that fade, fall silent or come
 new with list_tenant_activity."""
 
-NO_TABLE = "x"
-"""Stands in the policy where there is no registry: shorter than a table's name may be, so that it opens none."""
-
 SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     name="metrics-logs",
     version=__version__,
@@ -25,12 +22,6 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     tools=TOOLS,
     settings=Settings,
     open_sources=open_sources,
-    policy_names=lambda settings: {
-        "TenantsTable": settings.tenants_table or NO_TABLE,
-        "DatasetsBucket": settings.datasets_bucket,
-        "AthenaWorkgroup": settings.athena_workgroup,
-        "GlueDatabase": settings.glue_database,
-    },
     commands=(
         Command("rollup", "count the access log, month by month", rollup_command.add_arguments, rollup_command.rollup),
         Command(

@@ -14,9 +14,6 @@ What this SaaS company charges its tenants: the price book, and bills made of it
 A tenant's caller sees the public plans, its own contract and its own bill; the provider's sees every plan, the fleet's
 bills, or one tenant's, named in tenant_id. Begin with get_bill; get_plans has the prices behind its lines."""
 
-NO_TABLE = "x"
-"""Stands in the policy where there is no registry: shorter than a table's name may be, so that it opens none."""
-
 SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     name="pricing",
     version=__version__,
@@ -26,12 +23,6 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     tools=TOOLS,
     settings=Settings,
     open_sources=open_sources,
-    policy_names=lambda settings: {
-        "TenantsTable": settings.tenants_table or NO_TABLE,
-        "DatasetsBucket": settings.datasets_bucket,
-        "AthenaWorkgroup": settings.athena_workgroup,
-        "GlueDatabase": settings.glue_database,
-    },
     commands=(
         Command(
             "publish-book",

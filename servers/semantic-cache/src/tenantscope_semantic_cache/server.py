@@ -14,9 +14,6 @@ question alone and everything else the answer depends on; on a miss ask the mode
 arguments and what the answer cost. Answers are one user's own unless stored as shared. get_cache_stats says what is
 saved."""
 
-NO_TABLE = "x"
-"""Stands in the policy where there is no registry: shorter than a table's name may be, so that it opens none."""
-
 SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     name="semantic-cache",
     version=__version__,
@@ -26,6 +23,5 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     tools=TOOLS,
     settings=Settings,
     open_sources=open_sources,
-    policy_names=lambda settings: {"TenantsTable": settings.tenants_table or NO_TABLE},
     commands=(migrate_command("tenantscope_semantic_cache"),),
 )

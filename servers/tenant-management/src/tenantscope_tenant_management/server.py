@@ -21,5 +21,4 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     tools=TOOLS,
     settings=Settings,
     open_sources=open_sources,
-    policy_names=lambda settings: {"TenantsTable": settings.tenants_table},
 )

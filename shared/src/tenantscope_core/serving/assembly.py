@@ -157,7 +157,7 @@ def _token_source(settings: CoreSettings, clock: Clock) -> TokenSource:
 
 def _session_policy(spec: ServerSpec[Any, Any], settings: CoreSettings) -> Policy:
     try:
-        names = arn_names(settings.tenant_role_arn, settings.aws_region) | spec.policy_names(settings)
+        names = arn_names(settings.tenant_role_arn, settings.aws_region) | settings.policy_names
         return session_policies(spec.package, names)
     except PolicyError as error:
         raise WrongSettings([f"the session policy cannot be made: {error}"]) from None

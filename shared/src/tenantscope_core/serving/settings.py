@@ -13,6 +13,8 @@ from tenantscope_core.identity.verifier import ASYMMETRIC_ALGORITHMS
 
 PREFIX = "TENANTSCOPE_"
 _MIN_CURSOR_KEY_CHARS = 32
+NO_TABLE = "x"
+"""Stands in the policy where there is no registry: shorter than a table's name may be, so that it opens none."""
 _VALKEY_SCHEMES = ("valkey://", "valkeys://", "redis://", "rediss://", "unix://")
 
 Words = tuple[str, ...]
@@ -137,6 +139,11 @@ class CoreSettings(BaseModel):
         tiers = {tier: limits for tier, limits in self.limits.items() if tier not in _DEFAULT_LIMITS}
         given = _DEFAULT_LIMITS | self.limits
         return TierLimits(default=given["default"], provider=given["provider"], tiers=tiers)
+
+    @property
+    def policy_names(self) -> dict[str, str]:
+        """What the server's policy.json leaves open, by name."""
+        return {"TenantsTable": self.tenants_table or NO_TABLE}
 
     @field_validator("cursor_key")
     @classmethod

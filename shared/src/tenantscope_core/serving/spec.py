@@ -64,7 +64,6 @@ class ServerSpec(Generic[SettingsT, SourcesT]):
     tools: Sequence[Tool]
     settings: type[SettingsT]
     open_sources: Callable[[Runtime[SettingsT]], AbstractAsyncContextManager[SourcesT]]
-    policy_names: Callable[[SettingsT], dict[str, str]]
     commands: Sequence[Command[Any] | OperatorCommand[Any]] = field(default=())
 
     def __post_init__(self) -> None:

@@ -23,6 +23,16 @@ class DatasetSettings(CoreSettings):
     )
     cache_megabytes: int = Field(default=1_024, ge=16, description="DuckDB: how much of them is kept.")
 
+    @property
+    def policy_names(self) -> dict[str, str]:
+        """The common names, and where datasets are."""
+        own = {
+            "DatasetsBucket": self.datasets_bucket,
+            "AthenaWorkgroup": self.athena_workgroup,
+            "GlueDatabase": self.glue_database,
+        }
+        return super().policy_names | own
+
 
 class RollupSettings(DatasetSettings):
     """Of servers that also write datasets."""
