@@ -189,7 +189,8 @@ async def test_around_row_level_security_our_own_filter_still_asks_for_one_tenan
         assert await other.texts("trip") == ["theirs"]
         answer = await other.ask("recall", query="peanuts ours theirs")
         assert {memory["text"] for memory in answer["memories"]} == {"theirs", "peanuts theirs"}
-        assert (answer["searched"]["candidates"], answer["searched"]["matches_in_words"]) == (2, 2)
+        assert answer["searched"]["candidates"] == 2
+        assert answer["searched"]["matches_in_words"] == 1, "theirs is too common a word to be one"
         assert (await other.say("trip", "more"))["seqs"] == [2]
         superseding = await other.ask("remember", text="peanuts newer", subject="s")
         assert [one["text"] for one in superseding["supersedes"]] == ["peanuts theirs"]
