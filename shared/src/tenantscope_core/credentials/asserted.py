@@ -6,8 +6,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import jwt
-
 TAGS_CLAIM = "https://aws.amazon.com/tags"
 _FLAT_PREFIX = f"{TAGS_CLAIM}/principal_tags/"
 
@@ -20,6 +18,8 @@ def asserted_values(token: str, tag: str) -> set[str]:
     Raises:
         ValueError: It is no JWT.
     """
+    import jwt
+
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:

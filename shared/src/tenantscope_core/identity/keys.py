@@ -5,14 +5,16 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import anyio.to_thread
 import httpx2
-import jwt
 
 from tenantscope_core.results.errors import Unavailable
+
+if TYPE_CHECKING:  # takes long to import, and many a server on stdio is never called
+    import jwt
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ _MAX_DOCUMENT_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    key: jwt.PyJWK
+    key: "jwt.PyJWK"
     last_listed: datetime
 
 
@@ -60,7 +62,7 @@ class KeySet:
         self._lock = anyio.Lock()
         self.fetches = 0
 
-    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
+    async def find(self, key_id: str | None) -> "jwt.PyJWK | None":
         """The key with that id, or the only key when the token names none; None when the issuer lists no such key.
 
         Raises:
@@ -85,7 +87,7 @@ class KeySet:
         if self._http is not None:
             await self._http.aclose()
 
-    def _cached(self, key_id: str | None) -> jwt.PyJWK | None:
+    def _cached(self, key_id: str | None) -> "jwt.PyJWK | None":
         now = self._clock()
         if self._fetched is None or now - self._fetched > KEEP_UNREACHABLE_FOR:
             return None
@@ -122,7 +124,7 @@ class KeySet:
             self._remember(listed)
             self._fetched = self._tried
 
-    def _remember(self, listed: Mapping[str, jwt.PyJWK]) -> None:
+    def _remember(self, listed: "Mapping[str, jwt.PyJWK]") -> None:
         now = self._clock()
         self._keys.update({name: _Listed(key, now) for name, key in listed.items()})
         self._keys = {n: one for n, one in self._keys.items() if now - one.last_listed <= KEEP_REMOVED_FOR}
@@ -153,12 +155,14 @@ class KeySet:
         return cast(dict[str, Any], document)
 
 
-def _usable(document: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
+def _usable(document: Mapping[str, Any]) -> "dict[str, jwt.PyJWK]":
     """The signing keys of a key set by id.
 
     Raises:
         ValueError: There is none: then it is no key set, whatever its status, and what is known stays known.
     """
+    import jwt
+
     entries = document.get("keys")
     found: dict[str, jwt.PyJWK] = {}
     for entry in cast(list[object], entries) if isinstance(entries, list) else []:

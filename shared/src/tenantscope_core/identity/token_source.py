@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 import anyio
-import jwt
 
 from tenantscope_core.results.errors import Unavailable
 
@@ -108,6 +107,8 @@ class TokenCommand:
 
 def _expiry(token: str, now: datetime) -> datetime:
     """When the token says it expires; only for renewal, so unverified. Unknown means soon."""
+    import jwt
+
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
         return max(datetime.fromtimestamp(float(claims["exp"]), now.tzinfo), now + 2 * RENEW_BEFORE_EXPIRY)

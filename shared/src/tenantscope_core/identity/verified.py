@@ -3,10 +3,12 @@
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
-
-import jwt
+from typing import TYPE_CHECKING
 
 from tenantscope_core.identity.caller import Caller
+
+if TYPE_CHECKING:
+    import jwt
 
 MAX_REMEMBERED = 10_000
 
@@ -17,7 +19,7 @@ class Verified:
 
     caller: Caller
     key_id: str | None
-    key: jwt.PyJWK
+    key: "jwt.PyJWK"
     begins: float
     expires: float
 

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
-
-import jwt
+from typing import TYPE_CHECKING, Any, cast
 
 from tenantscope_core.identity.caller import Caller
 from tenantscope_core.identity.claims import ClaimMap
 from tenantscope_core.identity.keys import KeySet
 from tenantscope_core.identity.refusal import Reason, TokenRefused
 from tenantscope_core.identity.verified import Verified, VerifiedTokens
+
+if TYPE_CHECKING:
+    import jwt
 
 ASYMMETRIC_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"})
 LEEWAY_SECONDS = 10
@@ -78,6 +79,8 @@ class Verifier:
 
     async def _verify(self, token: str) -> Verified:
         """The token taken apart, and remembered when nothing is wrong with it."""
+        import jwt
+
         try:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError:
@@ -103,7 +106,9 @@ class Verifier:
         self._remembered.keep(token, verified)
         return verified
 
-    def _decode(self, token: str, key: jwt.PyJWK, algorithm: str) -> dict[str, Any]:
+    def _decode(self, token: str, key: "jwt.PyJWK", algorithm: str) -> dict[str, Any]:
+        import jwt
+
         checks = {"require": ["exp", "iss", "sub"], "verify_aud": False, "verify_exp": False, "verify_nbf": False}
         try:
             return jwt.decode(

@@ -111,6 +111,7 @@ async def _serve_stdio(assembly: Assembly, before_exit: Callable[[], None]) -> i
 
 
 def _serve_http(assembly: Assembly) -> int:
+    import jwt  # noqa: F401 # pyright: ignore[reportUnusedImport] # every request needs it, and none should wait for it
     import uvicorn  # a server on stdio needs no HTTP server
     from sse_starlette.sse import AppStatus
 
