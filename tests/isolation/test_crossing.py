@@ -1,8 +1,12 @@
 """Many tenants at once on one process: each answer is its own tenant's, each request is signed with its own session."""
 
+import re
+from collections.abc import Mapping
+
 import anyio
 import httpx2
 import pytest
+from catalogue import StandingServer
 from contract.calls import some_call
 from fixtures.serving import ACCEPT, SERVERS, Served, answer_of, call_of, environment_of, serve
 from fixtures.small_company import CROWD
@@ -11,6 +15,18 @@ from tenantscope_sandbox import Sandbox
 
 WARM_REQUESTS = 1_000
 SIDE_BY_SIDE = 20
+SAME = "When does the office open on public holidays?"
+READ_BACK: Mapping[str, tuple[tuple[str, dict[str, str]], tuple[str, dict[str, str]]]] = {
+    "semantic-cache": (
+        ("store_answer", {"prompt": SAME, "answer": "At ten, says {tenant}."}),
+        ("lookup_answer", {"prompt": SAME}),
+    ),
+    "memory": (
+        ("remember", {"text": "Opens at ten on holidays, says {tenant}.", "kind": "fact", "subject": "opening"}),
+        ("recall", {"query": SAME}),
+    ),
+}
+"""By server that keeps what it is told: how a tenant tells it something of its own, and how all ask for the same."""
 
 
 @pytest.fixture
@@ -56,6 +72,34 @@ async def test_two_hundred_tenants_at_once_get_their_own_answers_on_their_own_se
         assert record["principal"].endswith(f"/{role_session_name('tenant-management', tenant)}")
         assert record["status"] == 200
     assert sorted(owners.values()) == sorted(CROWD)
+
+
+@pytest.mark.requirement("no-crossing")
+async def test_two_hundred_tenants_at_once_are_told_what_they_told_and_nothing_of_the_others(
+    server: StandingServer, served: Served
+):
+    """All of them under one user's name, with the same question."""
+    keeps = hasattr(served.assembly.settings, "postgres_dsn")
+    assert keeps == (server.spec.name in READ_BACK)
+    if not keeps:
+        return
+    (telling, told), (asking, asked) = READ_BACK[server.spec.name]
+    slots = anyio.CapacityLimiter(SIDE_BY_SIDE)
+    answers: dict[str, str] = {}
+
+    async def visit(tenant: str) -> None:
+        call = served.asking(served.token(tenant, subject="ana"))
+        async with slots:
+            await call(telling, {name: text.format(tenant=tenant) for name, text in told.items()})
+        async with slots:
+            answers[tenant] = str(await call(asking, asked))
+
+    async with anyio.create_task_group() as group:
+        for tenant in CROWD:
+            group.start_soon(visit, tenant)
+    for tenant, answer in answers.items():
+        assert set(re.findall(r"says ([\w-]+)\.", answer)) == {tenant}
+    assert len(answers) == len(CROWD)
 
 
 @pytest.mark.requirement("no-stall")
