@@ -21,6 +21,7 @@ MEASUREMENTS = (
     Measurement("recall", "memory searched over many tenants"),
     Measurement("rating", "ten thousand tenant-months rated by a price book"),
     Measurement("hits", "hits of the answer cache beside a round trip"),
+    Measurement("access_log", "feature use counted from the access log beside a plain scan"),
     Measurement("rollup", "the allocation of twelve months beside a plain scan"),
 )
 
