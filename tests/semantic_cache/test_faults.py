@@ -16,8 +16,9 @@ from tenantscope_core.stores.resting import Resting
 from tenantscope_core.stores.valkey import ValkeyStore
 from tenantscope_sandbox.parts import valkey
 from tenantscope_semantic_cache.entries import Copy
+from tenantscope_semantic_cache.scope import Scope, fingerprint
 from tenantscope_semantic_cache.sources.cache import CLOCKS_APART
-from tenantscope_semantic_cache.sources.exact import ExactTier
+from tenantscope_semantic_cache.sources.exact import NAMESPACE, ExactTier
 
 mended = pytest.mark.usefixtures("mended")
 
@@ -248,6 +249,34 @@ async def test_without_a_valkey_at_all_answers_are_stored_and_replaced_and_nothi
     assert (replaced.outcome, replaced.degraded) == ("replaced", [])
     found = await ann.look_up(PROMPT)
     assert (found.tier, found.answer, found.degraded) == ("exact", "new", [])
+
+
+async def test_a_copy_of_what_is_shared_never_hides_a_users_own_answer(parts: Parts, valkey_part: RunningPart):
+    async with behind(parts, valkey_part) as (proxy, cut_off):
+        ann, elsewhere, bob = cut_off.user(), parts.user(), parts.user(subject="bob")
+        await bob.store(PROMPT, "shared", shared=True)
+        assert (await elsewhere.look_up(PROMPT)).answer == "shared"
+        proxy.silent = True
+        with pytest.raises(Unavailable):
+            await ann.store(PROMPT, "own")
+        with pytest.raises(Unavailable):
+            await ann.store(PROMPT, "own again")
+        proxy.silent = False
+        proxy.cut()
+        await ann.store(PROMPT, "own")
+        await forgotten(parts, ann)
+        assert (await elsewhere.look_up(PROMPT)).answer == "own"
+        await forgotten(parts, ann)
+        assert (await bob.look_up(PROMPT)).answer == "shared"
+        assert (await elsewhere.look_up(PROMPT)).answer == "own", (
+            "the copy of the shared one says that there are others"
+        )
+
+
+async def forgotten(parts: Parts, user: User) -> None:
+    """Let Valkey forget the copy of a user's own answer, as it does when its memory is full."""
+    key = fingerprint(Scope().digest(user.tenant, user.subject), PROMPT).hex()
+    await parts.valkey.tenant(user.tenant, NAMESPACE).delete(f"x/{key}")
 
 
 async def until_stored(user: User, prompt: str, answer: str):

@@ -201,7 +201,7 @@ def test_no_history_brings_back_a_former_answer_or_anybody_elses(
     run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType]
         Bound,
         settings=settings(
-            max_examples=6,
+            max_examples=12,
             stateful_step_count=40,
             deadline=None,
             phases=[Phase.generate],
