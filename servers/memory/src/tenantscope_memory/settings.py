@@ -3,10 +3,10 @@
 from typing import Literal
 
 from pydantic import Field
-from tenantscope_core.serving.store_settings import EmbeddingSettings, PostgresSettings
+from tenantscope_core.serving.store_settings import VectorSettings
 
 
-class Settings(PostgresSettings, EmbeddingSettings):
+class Settings(VectorSettings):
     """What every server is told, where its stores are, and whose memory a caller may ask for."""
 
     postgres_schema: str = Field(

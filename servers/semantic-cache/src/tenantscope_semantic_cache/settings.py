@@ -1,10 +1,10 @@
 """The settings of this server."""
 
 from pydantic import Field
-from tenantscope_core.serving.store_settings import EmbeddingSettings, PostgresSettings
+from tenantscope_core.serving.store_settings import VectorSettings
 
 
-class Settings(PostgresSettings, EmbeddingSettings):
+class Settings(VectorSettings):
     """What every server is told, where its stores are, what embeds, and what is kept and served."""
 
     postgres_schema: str = Field(

@@ -87,3 +87,7 @@ class EmbeddingSettings(CoreSettings):
         except ValueError as error:
             raise ValueError(f"{PREFIX}EMBEDDING_DIMENSIONS {error}") from None
         return self
+
+
+class VectorSettings(PostgresSettings, EmbeddingSettings):
+    """Of servers that keep vectors in PostgreSQL."""
