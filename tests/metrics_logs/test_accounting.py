@@ -22,7 +22,14 @@ HOSTILE: dict[bytes, str] = {
     b'{"path": "\xff\xfe"}': "bad_time",
     b"[]": "unreadable",
     b"null": "unreadable",
-    b"   ": "unreadable",
+    b"{}": "unreadable",
+    b'{"path": "a",}': "bad_time",  # a comma too many
+    b'{"path": "a", "n": NaN}': "bad_time",
+    b'{"path": "a", "path": "b"}': "bad_time",
+    b"/* comment */ " + GOOD: "unreadable",
+    b"{'path': 'a'}": "unreadable",
+    b" " + GOOD + b" ": "counted",
+    GOOD + b" " * 100_000: "too_long",
     b"x" * (MAX_LINE_BYTES + 1): "too_long",
     b"y" * 1_000_000: "too_long",
     b"z" * 9_000_000: "too_long",
@@ -89,6 +96,12 @@ async def test_one_hostile_line_takes_none_of_its_neighbours_along(tmp_path: Pat
     assert dict(done.classes) == expected
 
 
+async def test_empty_lines_are_no_lines(tmp_path: Path):
+    for other in (GOOD, b"garbage"):
+        done = await count(tmp_path, {"a.log": b"\n".join([b"", GOOD, b"   ", b"\t", other, b"\r", b""])}, LEARNED)
+        assert done.lines == 2
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(st.sampled_from([one for one in HOSTILE if len(one) < 10**6]), min_size=1, max_size=40))
 async def test_classes_sum_to_the_lines_in_any_mixture(tmp_path: Path, lines: list[bytes]):
@@ -97,7 +110,11 @@ async def test_classes_sum_to_the_lines_in_any_mixture(tmp_path: Path, lines: li
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(noise=st.lists(st.binary(min_size=1, max_size=60).filter(lambda b: not set(b) & {10, 13}), max_size=8))
+@given(
+    noise=st.lists(
+        st.binary(min_size=1, max_size=60).filter(lambda b: b.strip(b" \t") and not set(b) & {10, 13}), max_size=8
+    )
+)
 async def test_any_bytes_are_lines_that_are_accounted_for(tmp_path: Path, noise: list[bytes]):
     done = await count(tmp_path, {"a.log": b"\n".join([GOOD, *noise, GOOD])}, LEARNED)
     assert done.classes["counted"] == 2

@@ -11,7 +11,7 @@ def found(templates: list[str], targets: list[str]) -> list[str | None]:
     """The template that the SQL finds for each target."""
     table = RouteTable.of([Route(one, one) for one in templates])
     with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE route_keys (key VARCHAR, route INTEGER)")
+        connection.execute("CREATE TABLE route_keys (key BIGINT, route INTEGER)")
         if table.keys:
             connection.executemany("INSERT INTO route_keys VALUES (?, ?)", list(table.keys.items()))
         connection.execute("CREATE TABLE asked (n INTEGER, target VARCHAR)")

@@ -43,9 +43,9 @@ CREATE TABLE requests (class VARCHAR, day DATE, tenant VARCHAR, path VARCHAR, ro
 def classed(relation: str, rules: LogRules, month: date | None) -> str:
     """The relation of `log_formats.read_sql` with `class` and `day` beside it and tenant, method and person made ready.
 
-    Beside that relation's columns it reads `size` (of the line, in bytes), `first_day` and `last_day` (of its object,
-    or NULL) and `own` (whether the object is this month's). Lines of other months' objects are left out unless they
-    count here. Without a month every line belongs.
+    Beside that relation's columns it reads `size` (of the line, in bytes), `earliest` and `latest` (the days that its
+    object may tell of, or NULL) and `own` (whether the object is this month's). Lines of other months' objects are left
+    out unless they count here. Without a month every line belongs.
     """
     tenant = "tenant"
     if rules.tenants:
@@ -59,7 +59,7 @@ SELECT * FROM (
       WHEN fault IS NOT NULL THEN fault
       WHEN at_utc IS NULL THEN 'bad_time'
       WHEN status IS NULL THEN 'bad_status'
-      WHEN day NOT BETWEEN first_day - 1 AND last_day + 1 THEN 'misdated'
+      WHEN day NOT BETWEEN earliest AND latest THEN 'misdated'
       WHEN day NOT BETWEEN {first} AND last_day({first}) THEN 'other_month'
       WHEN tenant IS NULL OR NOT regexp_full_match(tenant, '{TENANT_ID}') THEN 'no_tenant'
       ELSE '{COUNTED}' END AS class

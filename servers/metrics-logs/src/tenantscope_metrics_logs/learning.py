@@ -55,7 +55,7 @@ SELECT * EXCLUDE (parts, ending) REPLACE (CASE WHEN ending IN ({endings}) THEN '
   WHEN len(parts) <= {MAX_DEPTH + 1} THEN array_to_string(list_transform(parts, lambda p, n: {word}), '/') END AS path)
 FROM (
   SELECT *, string_split(path, '/') AS parts,
-    CASE WHEN contains(right(path, 9), '.') THEN {ending} END AS ending
+    CASE WHEN contains(path, '.') THEN {ending} END AS ending
   FROM ({relation}))"""
 
 

@@ -36,6 +36,8 @@ from tenantscope_metrics_logs.log_sources import Places, first_value
 
 MAX_BYTES = 10**15
 MAX_MICROSECONDS = 86_400_000_000
+MS = "milliseconds"
+_NEEDED = ("time", "method", "path", "status")
 _CLF_TIME = "%d/%b/%Y:%H:%M:%S %z"
 
 
@@ -91,7 +93,7 @@ class _Taken:
     """A line taken apart: SQL over the columns of `apart`."""
 
     apart: str
-    """A relation over `lines` that adds the columns `made`, which the expressions read."""
+    """A relation over the lines with the columns `made`, which the expressions read and nobody else does."""
     made: str
     fault: str
     at: str
@@ -111,17 +113,36 @@ def read_sql(kind: LogFormat, rules: LogRules, header: str | None, lines: str) -
     Raises:
         DocumentFault: The rules ask for a field that the format does not have.
     """
+    return _read(_taken(kind, rules, header, lines), rules)
+
+
+def object_columns(kind: LogFormat, rules: LogRules) -> Mapping[str, str] | None:
+    """The columns by which DuckDB reads lines of JSON itself, with their types; None for other formats."""
+    fields = _json_fields(kind, rules)
+    return None if fields is None else {name: _type(inner) for name, inner in _structure(fields, rules).items()}
+
+
+def read_objects_sql(kind: LogFormat, rules: LogRules, objects: str) -> str:
+    """The same as `read_sql` over a relation whose column `_line` is a struct of `object_columns`."""
+    fields = _json_fields(kind, rules)
+    if fields is None:
+        raise ValueError(f"{kind} is no JSON")
+    return _read(_objects(fields, objects), rules)
+
+
+def _taken(kind: LogFormat, rules: LogRules, header: str | None, lines: str) -> _Taken:
     match kind:
         case LogFormat.COMBINED:
-            taken = _combined(rules, lines)
+            return _combined(rules, lines)
         case LogFormat.ALB:
-            taken = _alb(rules, lines)
+            return _alb(rules, lines)
         case LogFormat.CLOUDFRONT:
-            taken = _cloudfront(rules, header or "", lines)
-        case LogFormat.API_GATEWAY:
-            taken = _json({**API_GATEWAY_FIELDS, **_without_other_durations(rules.fields)}, rules, lines)
-        case LogFormat.JSON:
-            taken = _json(rules.fields, rules, lines)
+            return _cloudfront(rules, header or "", lines)
+        case LogFormat.API_GATEWAY | LogFormat.JSON:
+            return _json_lines(_json_fields(kind, rules) or {}, rules, lines)
+
+
+def _read(taken: _Taken, rules: LogRules) -> str:
     seconds = f"CAST(round(TRY_CAST({taken.seconds} AS DOUBLE) * 1000000) AS DOUBLE)" if taken.seconds else "NULL"
     size = f"TRY_CAST({taken.bytes} AS BIGINT)" if taken.bytes else "NULL"
     status = f"TRY_CAST(CASE {taken.status} WHEN '-' THEN '0' ELSE {taken.status} END AS SMALLINT)"
@@ -135,7 +156,7 @@ SELECT * EXCLUDE (_size, _us, _status, _at) REPLACE (nullif(nullif(tenant, '-'),
   CASE WHEN _size BETWEEN 0 AND {MAX_BYTES} THEN _size END AS bytes,
   CASE WHEN _us BETWEEN 0 AND {MAX_MICROSECONDS} THEN CAST(_us AS BIGINT) END AS us
 FROM (
-  SELECT * EXCLUDE (line, {taken.made}), {taken.fault} AS fault, {taken.at} AS _at, {taken.method} AS method,
+  SELECT * EXCLUDE ({taken.made}), {taken.fault} AS fault, {taken.at} AS _at, {taken.method} AS method,
     {taken.target} AS target, {status} AS _status, {size} AS _size, {seconds} AS _us,
     {first_value(rules.tenant, places)} AS tenant, {first_value(rules.user, places)} AS person
   FROM ({taken.apart}))"""
@@ -146,7 +167,9 @@ def _clf_time(text: str) -> str:
 
 
 def _iso_time(text: str) -> str:
-    return f"CAST(TRY_CAST({text} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
+    """UTC is read as it stands: with a zone it takes five times as long."""
+    zoned = f"CAST(TRY_CAST({text} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
+    return f"CASE WHEN suffix({text}, 'Z') THEN TRY_CAST({text} AS TIMESTAMP) ELSE {zoned} END"
 
 
 def _any_time(text: str) -> str:
@@ -173,7 +196,7 @@ def _combined(rules: LogRules, lines: str) -> _Taken:
     known["after_agent"] = f"split_part({after_agent}, ' ', 2)"
     return _Taken(
         apart=_quoted(lines),
-        made="_quoted",
+        made="line, _quoted",
         fault="CASE WHEN len(_quoted) < 3 OR right(_quoted[1], 2) <> '] ' THEN 'unreadable' END",
         at=_clf_time("left(right(_quoted[1], 28), 26)"),
         method="split_part(_quoted[2], ' ', 1)",
@@ -192,7 +215,7 @@ def _alb(rules: LogRules, lines: str) -> _Taken:
     times = [f"TRY_CAST(_words[{number}] AS DOUBLE)" for number in (6, 7, 8)]
     return _Taken(
         apart=f"SELECT *, string_split(_quoted[1], ' ') AS _words FROM ({_quoted(lines)})",
-        made="_quoted, _words",
+        made="line, _quoted, _words",
         fault="CASE WHEN len(_words) <> 13 OR len(_quoted) < 9 THEN 'unreadable' END",
         at=_iso_time("_words[2]"),
         method="split_part(_quoted[2], ' ', 1)",
@@ -215,7 +238,7 @@ def _cloudfront(rules: LogRules, header: str, lines: str) -> _Taken:
 
     return _Taken(
         apart=f"SELECT *, string_split(line, chr(9)) AS _fields FROM ({lines})",
-        made="_fields",
+        made="line, _fields",
         fault=f"CASE WHEN starts_with(line, '#') THEN 'comment' WHEN len(_fields) <> {max(len(names), 1)}"
         f" OR {len(names)} = 0 THEN 'unreadable' END",
         at=f"TRY_CAST({column('date')} || ' ' || {column('time')} AS TIMESTAMP)",
@@ -230,20 +253,44 @@ def _cloudfront(rules: LogRules, header: str, lines: str) -> _Taken:
     )
 
 
-def _json(fields: Mapping[str, str], rules: LogRules, lines: str) -> _Taken:
-    for needed in ("time", "method", "path", "status"):
+def _json_fields(kind: LogFormat, rules: LogRules) -> Mapping[str, str] | None:
+    """What JSON lines call what is needed; None where they are none.
+
+    Raises:
+        DocumentFault: The rules do not name what they have to.
+    """
+    match kind:
+        case LogFormat.API_GATEWAY:
+            other_unit = {"seconds", "microseconds"} & set(rules.fields)
+            ours = {name: theirs for name, theirs in API_GATEWAY_FIELDS.items() if not other_unit or name != MS}
+            fields = {**ours, **rules.fields}
+        case LogFormat.JSON:
+            fields = rules.fields
+        case _:
+            return None
+    for needed in _NEEDED:
         if needed not in fields:
             raise DocumentFault(f"JSON lines need `fields.{needed}` in the rules: the name that they give it.")
-    asked = [source.name for source in (*rules.tenant, *rules.user) if isinstance(source, Field)]
-    structure = _structure([*(name for name in fields.values() if name), *asked])
+    return fields
 
+
+def _json_lines(fields: Mapping[str, str], rules: LogRules, lines: str) -> _Taken:
+    structure = string_literal(json.dumps(_structure(fields, rules)))
+    objects = f"""
+SELECT * EXCLUDE (line), TRY(from_json(line, {structure})) AS _line FROM ({lines})
+WHERE line IS NULL OR trim(line, chr(32) || chr(9) || chr(13)) <> ''"""
+    return _objects(fields, objects)
+
+
+def _objects(fields: Mapping[str, str], objects: str) -> _Taken:
     def column(name: str) -> str:
         return "_line" + "".join(f'."{part}"' for part in name.split("."))
 
+    missing = " AND ".join(f"{column(fields[name])} IS NULL" for name in _NEEDED)
     return _Taken(
-        apart=f"SELECT *, TRY(from_json(line, {string_literal(json.dumps(structure))})) AS _line FROM ({lines})",
+        apart=objects,
         made="_line",
-        fault="CASE WHEN _line IS NULL OR NOT starts_with(ltrim(line), '{') THEN 'unreadable' END",
+        fault=f"CASE WHEN {missing} THEN 'unreadable' END",
         at=_any_time(column(fields["time"])),
         method=column(fields["method"]),
         target=column(fields["path"]),
@@ -255,8 +302,9 @@ def _json(fields: Mapping[str, str], rules: LogRules, lines: str) -> _Taken:
     )
 
 
-def _structure(names: Sequence[str]) -> dict[str, Any]:
-    """What `from_json` is to look for: nested where names have dots, every value as text."""
+def _structure(fields: Mapping[str, str], rules: LogRules) -> dict[str, Any]:
+    """What is to be looked for in an object: nested where names have dots, every value as text."""
+    names = [*fields.values(), *(one.name for one in (*rules.tenant, *rules.user) if isinstance(one, Field))]
     found: dict[str, Any] = {}
     folded: dict[str, str] = {}
     for name in names:
@@ -272,9 +320,11 @@ def _structure(names: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _without_other_durations(fields: Mapping[str, str]) -> Mapping[str, str]:
-    """Fields of the rules that replace API Gateway's own."""
-    return fields if not {"seconds", "microseconds"} & set(fields) else {"milliseconds": "", **fields}
+def _type(inner: Any) -> str:
+    if isinstance(inner, str):
+        return inner
+    parts = ", ".join(f'"{name}" {_type(each)}' for name, each in inner.items())
+    return f"STRUCT({parts})"
 
 
 def _duration(fields: Mapping[str, str], column: Callable[[str], str]) -> str | None:

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 from tenantscope_core.results.documents import DocumentFault
@@ -28,7 +28,6 @@ COUNTING_FORMAT = 1
 """Part of every inputs hash: raise it when the same inputs come to give other rows."""
 PEEK_FILES, PEEK_LINES = 5, 20
 SAID_ROUTES = 5
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ class Rollup:
         for one, span in dated:
             found.setdefault(_month(span.first), []).append(_Part(one, span, own=True))
         for one, span in dated:
-            for month in {_month(span.first - DAY), _month(span.last + DAY)} - {_month(span.first)}:
+            for month in {_month(span.before), _month(span.after)} - {_month(span.first)}:
                 if month in found:
                     found[month].append(_Part(one, span, own=False))
         undated = [one for one in objects if days_of(one.name) is None]

@@ -4,19 +4,22 @@ A template is matched segment by segment, letter case and a last `/` aside: a li
 segment. Of several that match, the one whose literal comes first wins. `*.png` takes every path with that ending,
 before all others. A percent-encoded segment is a value and never a literal; a path that climbs (`..`) matches nothing.
 
-Each path is written as a key: every segment that is a literal of some template of that length, at that place, stands as
-it is, and any other as `{}`. The keys that lead to a template are listed beforehand, so that one look-up finds it.
+Each path is written as a number, its key, whose digits are its segments: the position of the literal among those that
+templates of that length have at that place, 0 for any other segment. The keys that lead to a template are listed
+beforehand, so that one look-up finds it.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import prod
 
 from tenantscope_core.stores.sql_text import string_literal
 
 MAX_SEGMENTS = 16
 MAX_KEYS = 20_000
+MAX_KEY = 1 << 56
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
 ANY = "{}"
 
@@ -68,7 +71,7 @@ class RouteTable:
     """Templates made ready for look-up: `keys` lead to positions in `routes`, and so do `endings`."""
 
     routes: tuple[Route, ...]
-    keys: Mapping[str, int]
+    keys: Mapping[int, int]
     endings: Mapping[str, int]
     literals: Mapping[int, tuple[tuple[str, ...], ...]]
     """For each length, the literals at each place."""
@@ -89,11 +92,13 @@ class RouteTable:
                 fresh = known.setdefault(route.segments, position) == position
             if not fresh:
                 raise RouteFault(f"The route {route.template!r} stands twice, the names of its parameters aside.")
-        keys: dict[str, int] = {}
+        keys: dict[int, int] = {}
         literals: dict[int, tuple[tuple[str, ...], ...]] = {}
         for length, group in groupby(sorted(known, key=len), key=len):
             alike = list(group)
             literals[length] = tuple(tuple(sorted({one[place] for one in alike} - {ANY})) for place in range(length))
+            if prod(len(names) + 1 for names in literals[length]) >= MAX_KEY:
+                raise RouteFault("The routes overlap in too many ways; give fewer that are so long.")
             for key, one in _keys(alike, literals[length]):
                 keys[key] = known[one]
                 if len(keys) > MAX_KEYS:
@@ -112,12 +117,9 @@ SELECT * EXCLUDE (parts, key, ending, key_route), coalesce(ending, key_route) AS
 LEFT JOIN (SELECT key, route AS key_route FROM route_keys) USING (key)"""
 
     def _key(self) -> str:
-        cases = [
-            f"WHEN {length + 1} THEN " + (" || '/' || ".join(_segment(n, names) for n, names in enumerate(at)) or "''")
-            for length, at in sorted(self.literals.items())
-        ]
+        cases = [f"WHEN {length + 1} THEN {_number(length, at)}" for length, at in sorted(self.literals.items())]
         if not cases:
-            return "CAST(NULL AS VARCHAR)"
+            return "CAST(NULL AS BIGINT)"
         return f"CASE WHEN parts[1] = '' THEN CASE len(parts) {' '.join(cases)} END END"
 
     def _ending(self) -> str:
@@ -125,7 +127,7 @@ LEFT JOIN (SELECT key, route AS key_route FROM route_keys) USING (key)"""
             return "CAST(NULL AS INTEGER)"
         cases = " ".join(f"WHEN {string_literal(ending)} THEN {position}" for ending, position in self.endings.items())
         ending = "regexp_extract(path, '\\.([a-z0-9]{1,8})$', 1)"
-        return f"CASE WHEN contains(right(path, 9), '.') THEN CASE {ending} {cases} END END"
+        return f"CASE WHEN contains(path, '.') THEN CASE {ending} {cases} END END"
 
 
 def with_path(relation: str) -> str:
@@ -141,32 +143,43 @@ def with_path(relation: str) -> str:
         " ELSE target END",
         "CASE WHEN contains(target, '//') THEN regexp_replace(target, '/+', '/', 'g') ELSE target END",
         "CASE WHEN contains(target, '/.') AND regexp_matches(target, '/\\.\\.?(/|$)') THEN NULL ELSE target END",
-        "rtrim(lower(target), '/')",
+        "lower(target)",
+        "CASE WHEN suffix(target, '/') THEN rtrim(target, '/') ELSE target END",
     )
     for step in steps:
         relation = f"SELECT * REPLACE ({step} AS target) FROM ({relation})"
     return f"SELECT * RENAME (target AS path) FROM ({relation})"
 
 
-def _segment(place: int, names: Sequence[str]) -> str:
-    if not names:
-        return f"'{ANY}'"
-    listed = ", ".join(string_literal(name) for name in names)
-    return f"CASE WHEN parts[{place + 2}] IN ({listed}) THEN parts[{place + 2}] ELSE '{ANY}' END"
+def _number(length: int, literals: Sequence[Sequence[str]]) -> str:
+    """The key of a path of this length, as SQL."""
+    terms = [f"CAST({length} AS BIGINT)"]
+    for place, (names, scale) in enumerate(zip(literals, _scales(literals), strict=True)):
+        cases = " ".join(f"WHEN {string_literal(name)} THEN {n}" for n, name in enumerate(names, start=1))
+        if names:
+            terms.append(f"CASE parts[{place + 2}] {cases} ELSE 0 END * CAST({scale} AS BIGINT)")
+    return " + ".join(terms)
 
 
-def _keys(alike: Sequence[tuple[str, ...]], literals: Sequence[Sequence[str]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _scales(literals: Sequence[Sequence[str]]) -> list[int]:
+    """What the digit of each place counts for, above the length itself."""
+    scales = [MAX_SEGMENTS + 1]
+    for names in literals[:-1]:
+        scales.append(scales[-1] * (len(names) + 1))
+    return scales[: len(literals)]
+
+
+def _keys(alike: Sequence[tuple[str, ...]], literals: Sequence[Sequence[str]]) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Every key that some template of one length matches, with the one that wins."""
+    scales = _scales(literals)
 
-    def follow(
-        place: int, alive: Sequence[tuple[str, ...]], key: tuple[str, ...]
-    ) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def follow(place: int, alive: Sequence[tuple[str, ...]], key: int) -> Iterator[tuple[int, tuple[str, ...]]]:
         if place == len(literals):
-            yield "/".join(key), min(alive, key=lambda one: [part == ANY for part in one])
+            yield key, min(alive, key=lambda one: [part == ANY for part in one])
             return
-        for part in (*literals[place], ANY):
+        for digit, part in enumerate((ANY, *literals[place])):
             matching = [one for one in alive if one[place] in (part, ANY)]
             if matching:
-                yield from follow(place + 1, matching, (*key, part))
+                yield from follow(place + 1, matching, key + digit * scales[place])
 
-    return follow(0, alike, ())
+    return follow(0, alike, len(literals))

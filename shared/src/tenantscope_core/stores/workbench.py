@@ -80,6 +80,7 @@ class DuckDbWorkbench:
         connection = duckdb.connect(str(self._database or ":memory:"), config=self._configuration())
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")
             yield connection
         finally:
             if self._database is None:

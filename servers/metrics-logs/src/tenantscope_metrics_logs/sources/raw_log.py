@@ -26,6 +26,7 @@ _PIECE_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _STAND_IN = b"\x1a"
 """Stands for a control character, which is in no line that any format would write."""
+_TOO_LONG = _STAND_IN * (MAX_LINE_BYTES + 1)
 _CONTROLS = bytes.maketrans(bytes([*range(9), *range(11, 32)]), _STAND_IN * 30)
 
 _DAY = re.compile(r"(?<!\d)(20\d\d)([-/._]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
@@ -40,10 +41,15 @@ class Span:
     first: date
     last: date
 
-    def touches(self, first: date, last: date) -> bool:
-        """Whether they, or the days beside them, fall between two days."""
-        day = timedelta(days=1)
-        return self.first - day <= last and self.last + day >= first
+    @property
+    def before(self) -> date:
+        """The day before the first."""
+        return self.first - timedelta(days=1)
+
+    @property
+    def after(self) -> date:
+        """The day after the last."""
+        return self.last + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +184,13 @@ class _Stream:
                     skipping = False
                 whole, newline, after = (rest + piece).rpartition(b"\n")
                 if newline:
-                    yield whole + newline
+                    yield _cut(whole) + newline
                 rest = after
                 if len(rest) > _PIECE_BYTES:
-                    yield rest[: MAX_LINE_BYTES + 1] + b"\n"
+                    yield _cut(rest) + b"\n"
                     rest, skipping = b"", True
         if rest:
-            yield rest + b"\n"
+            yield _cut(rest) + b"\n"
 
 
 def cleaned(chunks: Sequence[Chunk]) -> None:
@@ -201,15 +207,15 @@ def cleaned(chunks: Sequence[Chunk]) -> None:
 
 
 def _clean(lines: bytes) -> bytes:
-    text = lines.replace(b"\r\n", b"\n").translate(_CONTROLS).decode("utf-8", "replace").encode()
-    if max(map(len, text.split(b"\n")), default=0) <= MAX_LINE_BYTES:
-        return text
-    return b"\n".join(line if len(line) <= MAX_LINE_BYTES else _cut(line) for line in text.split(b"\n"))
+    return lines.replace(b"\r\n", b"\n").translate(_CONTROLS).decode("utf-8", "replace").encode()
 
 
-def _cut(line: bytes) -> bytes:
-    start = line[: MAX_LINE_BYTES + 1].decode("utf-8", "ignore").encode()
-    return start.ljust(MAX_LINE_BYTES + 1, b"?")
+def _cut(lines: bytes) -> bytes:
+    """Lines, of which those that are too long are cut just where they become so, and nothing else is left of them."""
+    step = MAX_LINE_BYTES // 2
+    if all(lines.find(b"\n", at, at + step) >= 0 for at in range(0, len(lines) - step, step)):
+        return lines  # every stretch has a line's end, so no line is longer than two
+    return b"\n".join(line if len(line) <= MAX_LINE_BYTES else _TOO_LONG for line in lines.split(b"\n"))
 
 
 def _pieces(source: BinaryIO, name: str, size: int) -> Iterator[bytes]:

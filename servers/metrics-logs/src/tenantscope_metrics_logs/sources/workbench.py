@@ -13,11 +13,13 @@ from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.dataset_writer import Part
 from tenantscope_core.stores.interruptible import Interruptible
+from tenantscope_core.stores.sql_text import string_literal
 from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, copy_part, listed, tenant_parts
 
 from tenantscope_metrics_logs.counting import (
     COUNTED,
     CREATE_REQUESTS,
+    MAX_LINE_BYTES,
     Days,
     actions_of,
     classed,
@@ -28,7 +30,7 @@ from tenantscope_metrics_logs.counting import (
     usage_rows,
 )
 from tenantscope_metrics_logs.learning import MAX_SHAPES, learn, shape_sql
-from tenantscope_metrics_logs.log_formats import LogFormat, read_sql
+from tenantscope_metrics_logs.log_formats import LogFormat, object_columns, read_objects_sql, read_sql
 from tenantscope_metrics_logs.log_report import report_rows
 from tenantscope_metrics_logs.log_rules import LogRules
 from tenantscope_metrics_logs.routes import Route, RouteTable, with_path
@@ -39,8 +41,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_OBJECTS = """
+SELECT _line, 0 AS size, earliest, latest, own FROM read_json({files}, columns = {columns},
+  format = 'newline_delimited', records = true, maximum_object_size = {longest},
+  filename = 'tenantscope_place') AS _line
+JOIN chunks ON chunks.place = _line.tenantscope_place"""
 _LINES = """
-SELECT line, strlen(line) AS size, first_day, last_day, own FROM read_csv({files}, columns = {{'line': 'VARCHAR'}},
+SELECT line, strlen(line) AS size, earliest, latest, own FROM read_csv({files}, columns = {{'line': 'VARCHAR'}},
   auto_detect = false, header = false, delim = '\x1e\x1f\x1e', quote = '', escape = '', nullstr = '\x1e\x1e\x1e',
   strict_mode = true, max_line_size = {longest}, filename = 'place')
 JOIN chunks USING (place)"""
@@ -130,17 +137,22 @@ class LogWorkbench:
     async def _insert(
         self, duckdb: DuckDbWorkbench, rules: LogRules, month: Month | None, chunks: Sequence[Chunk]
     ) -> None:
-        try:
-            fill = [(one, _insert_sql(self._kind, rules, month, one)) for one in {chunk.header for chunk in chunks}]
-        except DocumentFault as fault:
-            raise InvalidArgument(str(fault)) from None
-        for header, sql in fill:
+        """Fill `requests` from chunks: the quick ways first, which refuse what they cannot read to the last line."""
+        for header in {chunk.header for chunk in chunks}:
             alike = [chunk for chunk in chunks if chunk.header == header]
             try:
-                await duckdb.run(lambda connection, s=sql, c=alike: _insert(connection, s, c))
-            except _Unreadable:
+                ways = _ways(self._kind, rules, month, header, alike)
+            except DocumentFault as fault:
+                raise InvalidArgument(str(fault)) from None
+            for way in ways:
+                try:
+                    await duckdb.run(lambda connection, w=way, c=alike: _insert(connection, w, c))
+                except _Unreadable:
+                    continue
+                break
+            else:
                 await self._on_thread(lambda _, c=alike: cleaned(c))
-                await duckdb.run(lambda connection, s=sql, c=alike: _insert(connection, s, c))
+                await duckdb.run(lambda connection, w=ways[-1], c=alike: _insert(connection, w, c))
 
     async def _on_thread(self, work: Callable[[threading.Event], T]) -> T:
         job, stop = Interruptible(), threading.Event()
@@ -158,7 +170,7 @@ class _Unreadable(Exception):
 
 def _prepare(connection: "duckdb.DuckDBPyConnection", rules: LogRules) -> None:
     connection.execute(CREATE_REQUESTS)
-    connection.execute("CREATE TEMP TABLE chunks (place VARCHAR, first_day DATE, last_day DATE, own BOOLEAN)")
+    connection.execute("CREATE TEMP TABLE chunks (place VARCHAR, earliest DATE, latest DATE, own BOOLEAN)")
     if rules.routes is not None:
         _name_routes(connection, rules.routes)
 
@@ -166,7 +178,7 @@ def _prepare(connection: "duckdb.DuckDBPyConnection", rules: LogRules) -> None:
 def _name_routes(connection: "duckdb.DuckDBPyConnection", routes: Sequence[Route]) -> RouteTable:
     table = RouteTable.of(routes)
     rows = {
-        "route_keys (key VARCHAR, route INTEGER)": list(table.keys.items()),
+        "route_keys (key BIGINT, route INTEGER)": list(table.keys.items()),
         "route_names (route INTEGER, feature VARCHAR)": names_of(routes),
         "route_templates (route INTEGER, template VARCHAR)": [(n, route.template) for n, route in enumerate(routes)],
         "route_actions (route INTEGER, method VARCHAR, action VARCHAR)": actions_of(routes),
@@ -184,12 +196,26 @@ def _add(connection: "duckdb.DuckDBPyConnection", table: str, rows: Sequence[Seq
         connection.execute("COMMIT")
 
 
-def _insert_sql(kind: LogFormat, rules: LogRules, month: Month | None, header: str | None) -> str:
-    lines = with_path(read_sql(kind, rules, header, "FROM lines"))
+def _ways(
+    kind: LogFormat, rules: LogRules, month: Month | None, header: str | None, chunks: Sequence[Chunk]
+) -> list[str]:
+    """The statements that insert these chunks' lines, the quickest first; the last takes whatever is clean."""
+    files = listed([chunk.path for chunk in chunks])
+    ways: list[str] = []
+    if (columns := object_columns(kind, rules)) is not None:
+        declared = ", ".join(f"{string_literal(name)}: {string_literal(type_)}" for name, type_ in columns.items())
+        objects = _OBJECTS.format(files=files, columns=f"{{{declared}}}", longest=MAX_LINE_BYTES)
+        ways.append(read_objects_sql(kind, rules, objects))
+    ways.append(read_sql(kind, rules, header, _LINES.format(files=files, longest=_LONGEST)))
+    return [_insert_sql(way, rules, month) for way in ways]
+
+
+def _insert_sql(read: str, rules: LogRules, month: Month | None) -> str:
+    requests = with_path(read)
     if rules.routes is not None:
-        found = RouteTable.of(rules.routes).routed(lines)
+        found = RouteTable.of(rules.routes).routed(requests)
     else:
-        found = f"SELECT *, CAST(NULL AS INTEGER) AS route FROM ({shape_sql(lines, rules.tenant_place)})"
+        found = f"SELECT *, CAST(NULL AS INTEGER) AS route FROM ({shape_sql(requests, rules.tenant_place)})"
     path = "path" if rules.routes is None else "NULL"
     return f"""
 INSERT INTO requests
@@ -205,12 +231,10 @@ def _insert(connection: "duckdb.DuckDBPyConnection", sql: str, chunks: Sequence[
         connection,
         "chunks",
         [
-            (str(chunk.path), *((chunk.days.first, chunk.days.last) if chunk.days else (None, None)), chunk.own)
+            (str(chunk.path), *((chunk.days.before, chunk.days.after) if chunk.days else (None, None)), chunk.own)
             for chunk in chunks
         ],
     )
-    lines = _LINES.format(files=listed([chunk.path for chunk in chunks]), longest=_LONGEST)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {lines}")
     try:
         connection.execute(sql)
     except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
