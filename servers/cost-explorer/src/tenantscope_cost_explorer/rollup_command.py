@@ -1,12 +1,12 @@
 """The `rollup` command: its words, its settings, what it prints."""
 
 import argparse
-import tempfile
 from pathlib import Path
 
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import InvalidArgument
-from tenantscope_core.serving.rollup_words import add_rollup_words, exit_code, request_of
+from tenantscope_core.serving.owned_files import read_owned
+from tenantscope_core.serving.rollup_words import add_rollup_words, rolled, rollup_folder
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_cost_explorer.rules import RuleSet
@@ -23,23 +23,18 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
     settings = runtime.settings
     rules = load_rules(arguments.rules or settings.allocation_rules)
     url = arguments.billing_url or settings.billing_url or f"s3://{settings.datasets_bucket}/raw/billing/focus/data/"
-    if settings.rollup_dir is not None:
-        settings.rollup_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tenantscope-rollup-", dir=settings.rollup_dir) as folder:
+    with rollup_folder(settings) as folder:
         work = Rollup(
             aws,
             settings.datasets_bucket,
-            open_bill(url, aws, Path(folder) / "bill"),
+            open_bill(url, aws, folder / "bill"),
             rules,
-            folder=Path(folder),
+            folder=folder,
             clock=runtime.clock,
             say=lambda line: print(line, flush=True),  # noqa: T201
             limits=Limits(settings.rollup_memory, settings.rollup_threads),
         )
-        outcomes = await work.run(request_of(arguments))
-        if arguments.sweep:
-            print(f"swept {await work.sweep():,} objects of earlier runs")  # noqa: T201
-    return exit_code(outcomes)
+        return await rolled(work, arguments)
 
 
 def load_rules(path: Path | None) -> RuleSet:
@@ -48,16 +43,11 @@ def load_rules(path: Path | None) -> RuleSet:
     Raises:
         InvalidArgument: There is none, or it is not valid.
     """
-    from tenantscope_cost_explorer.rules_file import RulesError, parse_rules
+    from tenantscope_cost_explorer.rules_file import parse_rules
 
     if path is None:
         raise InvalidArgument("rollup needs the allocation rules: set TENANTSCOPE_ALLOCATION_RULES or pass --rules.")
-    try:
-        return parse_rules(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        raise InvalidArgument(f"The allocation rules at {path} cannot be read.") from None
-    except RulesError as error:
-        raise InvalidArgument(f"{path}: {error}") from None
+    return read_owned(path, parse_rules, what="The file of the allocation rules")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, get_args
 
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import InvalidArgument
-from tenantscope_core.serving.rollup_words import add_rollup_words, exit_code, request_of
+from tenantscope_core.serving.owned_files import read_owned
+from tenantscope_core.serving.rollup_words import add_rollup_words, rolled, rollup_folder
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_metrics_logs.settings import AccessLogFormat, Settings
@@ -26,10 +26,7 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
     if path is None:
         raise InvalidArgument("rollup needs the log's rules: set TENANTSCOPE_ACCESS_LOG_RULES or pass --rules.")
     with opened(runtime, aws, arguments, load_log_rules(path)) as work:
-        outcomes = await work.run(request_of(arguments))
-        if arguments.sweep:
-            print(f"swept {await work.sweep():,} objects of earlier runs")  # noqa: T201
-    return exit_code(outcomes)
+        return await rolled(work, arguments)
 
 
 @contextmanager
@@ -52,16 +49,14 @@ def opened(
     settings = runtime.settings
     kind: str = arguments.format or settings.access_log_format
     url = arguments.log_url or settings.access_log_url or f"s3://{settings.datasets_bucket}/raw/access_log/"
-    if settings.rollup_dir is not None:
-        settings.rollup_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tenantscope-rollup-", dir=settings.rollup_dir) as folder:
+    with rollup_folder(settings) as folder:
         yield Rollup(
             aws,
             settings.datasets_bucket,
-            open_raw(url, aws, Path(folder) / "log", what="access log", wanted=is_log),
+            open_raw(url, aws, folder / "log", what="access log", wanted=is_log),
             rules,
             kind=None if kind == "auto" else LogFormat(kind),
-            folder=Path(folder),
+            folder=folder,
             clock=runtime.clock,
             say=lambda line: print(line, file=sys.stderr if quiet else None, flush=True),
             limits=Limits(settings.rollup_memory, settings.rollup_threads),
@@ -74,16 +69,9 @@ def load_log_rules(path: Path) -> "LogRules":
     Raises:
         InvalidArgument: It cannot be read, or is not valid.
     """
-    from tenantscope_core.results.documents import DocumentFault
-
     from tenantscope_metrics_logs.log_rules_file import parse_log_rules
 
-    try:
-        return parse_log_rules(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        raise InvalidArgument(f"The access log's rules at {path} cannot be read.") from None
-    except DocumentFault as fault:
-        raise InvalidArgument(f"{path}: {fault}") from None
+    return read_owned(path, parse_log_rules, what="The file of the access log's rules")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,18 +1,19 @@
 """The `publish-book` command: reads a price book, says what it would change, and with --commit publishes it."""
 
 import argparse
-import tempfile
 from pathlib import Path
 
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.documents import mapping, read_yaml
-from tenantscope_core.results.errors import InvalidArgument, NotFound
+from tenantscope_core.results.errors import NotFound
 from tenantscope_core.results.periods import Month
 from tenantscope_core.serving.open_datasets import open_datasets
+from tenantscope_core.serving.owned_files import read_owned
+from tenantscope_core.serving.rollup_words import rollup_folder
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_pricing.book import Book
-from tenantscope_pricing.book_file import BookError, book_of
+from tenantscope_pricing.book_file import book_of
 from tenantscope_pricing.revisions import compare
 from tenantscope_pricing.settings import Settings
 from tenantscope_pricing.sources.books import Books
@@ -40,11 +41,9 @@ async def publish_book(runtime: Runtime[Settings], aws: TenantSession, arguments
     if not arguments.commit:
         _say("dry run: nothing is written; --commit publishes it")
         return 0
-    if settings.rollup_dir is not None:
-        settings.rollup_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tenantscope-book-", dir=settings.rollup_dir) as folder:
+    with rollup_folder(settings) as folder:
         limits = Limits(settings.rollup_memory, settings.rollup_threads)
-        publisher = Publisher(aws, settings.datasets_bucket, Path(folder), clock=runtime.clock, say=_say, limits=limits)
+        publisher = Publisher(aws, settings.datasets_bucket, folder, clock=runtime.clock, say=_say, limits=limits)
         await publisher.publish(document, book, before)
     return 0
 
@@ -55,13 +54,12 @@ def read_book(path: Path) -> tuple[dict[str, object], Book]:
     Raises:
         InvalidArgument: It cannot be read, or is not valid.
     """
-    try:
-        document = dict(mapping(read_yaml(path.read_text(encoding="utf-8"), "the price book"), "the price book"))
+
+    def parsed(text: str) -> tuple[dict[str, object], Book]:
+        document = dict(mapping(read_yaml(text, "the price book"), "the price book"))
         return document, book_of(document)
-    except (OSError, UnicodeDecodeError):
-        raise InvalidArgument(f"The price book at {path} cannot be read.") from None
-    except BookError as error:
-        raise InvalidArgument(f"{path}: {error}") from None
+
+    return read_owned(path, parsed, what="The price book")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

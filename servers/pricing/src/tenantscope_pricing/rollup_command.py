@@ -1,12 +1,10 @@
 """The `rollup` command: its words, its settings, what it prints."""
 
 import argparse
-import tempfile
-from pathlib import Path
 
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.serving.open_datasets import open_datasets
-from tenantscope_core.serving.rollup_words import add_rollup_words, exit_code, request_of
+from tenantscope_core.serving.rollup_words import add_rollup_words, rolled, rollup_folder
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_pricing.settings import Settings
@@ -21,26 +19,18 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
     from tenantscope_pricing.rollup import Rollup
 
     settings = runtime.settings
-    if settings.rollup_dir is not None:
-        settings.rollup_dir.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="tenantscope-rollup-", dir=settings.rollup_dir) as folder,
-        open_datasets(runtime) as datasets,
-    ):
+    with rollup_folder(settings) as folder, open_datasets(runtime) as datasets:
         work = Rollup(
             aws,
             settings.datasets_bucket,
             await Books(datasets.reader, datasets.engine).book(aws, None),
             Use(datasets.reader, datasets.engine),
-            folder=Path(folder),
+            folder=folder,
             clock=runtime.clock,
             say=lambda line: print(line, flush=True),  # noqa: T201
             limits=Limits(settings.rollup_memory, settings.rollup_threads),
         )
-        outcomes = await work.run(request_of(arguments))
-        if arguments.sweep:
-            print(f"swept {await work.sweep():,} objects of earlier runs")  # noqa: T201
-    return exit_code(outcomes)
+        return await rolled(work, arguments)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,13 +1,29 @@
-"""The words that every `rollup` command takes, and the last line that it prints."""
+"""What every `rollup` command has: its words, a folder to work in, what it prints, its exit code."""
 
+import tempfile
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from tenantscope_core.results.periods import Month
+from tenantscope_core.serving.store_settings import RollupSettings
 
 if TYPE_CHECKING:
     from tenantscope_core.stores.rollup import Outcome, Request
+
+
+class Rolling(Protocol):
+    """A rollup, ready to run."""
+
+    async def run(self, request: "Request") -> "dict[Month, Outcome]":
+        """Roll up, and say what became of each month."""
+        ...
+
+    async def sweep(self) -> int:
+        """Delete what earlier runs left behind; how many objects."""
+        ...
 
 
 def add_rollup_words(parser: ArgumentParser, *, months: str) -> None:
@@ -20,17 +36,23 @@ def add_rollup_words(parser: ArgumentParser, *, months: str) -> None:
     )
 
 
-def request_of(arguments: Namespace) -> "Request":
-    """What was asked for."""
-    from tenantscope_core.stores.rollup import Request  # not loaded by a server that only answers
+@contextmanager
+def rollup_folder(settings: RollupSettings) -> Generator[Path]:
+    """A folder for the copies of one run, gone after it."""
+    if settings.rollup_dir is not None:
+        settings.rollup_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tenantscope-rollup-", dir=settings.rollup_dir) as folder:
+        yield Path(folder)
 
-    return Request(tuple(arguments.month) if arguments.month and not arguments.all else None, arguments.force)
 
+async def rolled(work: Rolling, arguments: Namespace) -> int:
+    """Do what was asked for and print what became of the months; 1 where one failed."""
+    from tenantscope_core.stores.rollup import Outcome, Request  # not loaded by a server that only answers
 
-def exit_code(outcomes: "Mapping[Month, Outcome]") -> int:
-    """Print what became of the months; 1 where one failed."""
-    from tenantscope_core.stores.rollup import Outcome
-
+    months = tuple(arguments.month) if arguments.month and not arguments.all else None
+    outcomes = await work.run(Request(months, arguments.force))
+    if arguments.sweep:
+        print(f"swept {await work.sweep():,} objects of earlier runs")  # noqa: T201
     counts = {outcome: sum(one is outcome for one in outcomes.values()) for outcome in Outcome}
     print("rollup: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))  # noqa: T201
     return 1 if counts[Outcome.FAILED] else 0
