@@ -66,6 +66,18 @@ async def test_near_duplicates_are_listed_and_both_stay(agent: Agent):
     assert len(await agent.found("allergies")) == 2
 
 
+async def test_long_records_that_may_say_the_same_are_shortened_and_their_length_is_told(agent: Agent):
+    long = "\U00020010" * 1_990
+    for number in range(4):
+        await agent.ask("remember", text=f"{long} {number}")
+    await agent.ask("remember", text=f"{long} later", subject="it", valid_from=str(NOW + timedelta(days=9)))
+    await agent.ask("remember", text=f"{long} before", subject="it")
+    written = await agent.ask("remember", text=f"{long} now", subject="it")
+    others = [*written["supersedes"], written["superseded_by"], *written["may_repeat"]]
+    assert len(others) == 5
+    assert all(len(other["text"]) < other["characters"] and other["characters"] > 1_990 for other in others)
+
+
 async def test_turns_and_records_are_found_together_and_narrowed_by_kind_namespace_and_time(agent: Agent):
     await agent.say("trip", "We would like a hotel near the beach", "Noted: a hotel near the beach")
     await agent.ask("remember", text="Books hotels near the beach.", kind="preference", namespace="travel")

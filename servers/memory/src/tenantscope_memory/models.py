@@ -1,15 +1,19 @@
 """What goes in and comes out, typed. Stored text stands in fields of its own: it is data, and no instruction."""
 
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tenantscope_memory.actors import ACTOR_PATTERN
 from tenantscope_memory.events import MAX_EVENT_BYTES, MAX_EVENTS
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+/-]{0,127}$"
 Kind = Literal["fact", "preference", "episode", "procedure"]
+
+_FIRST: Final = datetime(1, 1, 2, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 30, tzinfo=UTC)
+"""Times between these have a year of four digits in every zone, so that what is written can be read back."""
 
 
 def _written(value: object) -> object:
@@ -18,8 +22,14 @@ def _written(value: object) -> object:
     return value
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_written)]
-"""A time as text with its offset, and no number of seconds."""
+def _in_utc(moment: datetime) -> datetime:
+    if not _FIRST <= moment <= _LAST:
+        raise ValueError("a time lies between the years 1 and 9999")
+    return moment.astimezone(UTC)
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
+"""A time as text with its offset, and no number of seconds; in UTC, so that one moment is one value however written."""
 
 Actor = Annotated[
     str | None,
@@ -133,6 +143,7 @@ class OtherRecord(_Answer):
 
     record_id: str
     text: str
+    characters: int | None = Field(default=None, description="Of the whole text, where only its beginning is shown.")
     valid_from: datetime | None = None
     similarity: float | None = Field(default=None, description="Cosine.")
 

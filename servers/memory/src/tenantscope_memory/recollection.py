@@ -8,7 +8,7 @@ from typing import Final, Literal
 from tenantscope_memory.actors import SHARED
 from tenantscope_memory.models import Memory, Recalled, ScoreParts, Searched
 from tenantscope_memory.ranking import Ranked
-from tenantscope_memory.text import BYTES_PER_TOKEN, excerpt, json_bytes, tokens
+from tenantscope_memory.text import BYTES_PER_TOKEN, excerpt, tokens
 
 SHOWN_BYTES: Final = 1_600
 """Of one text; of a longer one its beginning is shown."""
@@ -78,7 +78,7 @@ def shown(found: Recollection, *, max_tokens: int) -> Recalled:
 
 
 def _memory(ranked: Ranked, text: Text, room_bytes: int) -> Memory:
-    short = text.text if json_bytes(text.text) <= room_bytes else excerpt(text.text, room_bytes)
+    short = excerpt(text.text, room_bytes)
     record = text.record is not None
     return Memory(
         kind=text.kind,

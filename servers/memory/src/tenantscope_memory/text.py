@@ -27,7 +27,7 @@ def json_bytes(text: str) -> int:
 
 
 def excerpt(text: str, room_bytes: int) -> str:
-    """The beginning of a text that takes at most so many bytes as JSON, its quotation marks included."""
+    """As much of a text, from its beginning, as takes at most so many bytes as JSON with its quotation marks."""
     kept = text[: max(0, room_bytes)]
     while kept and (over := json_bytes(kept) - room_bytes) > 0:
         kept = kept[: -max(1, over // 6)]  # a character takes at most six bytes

@@ -1,6 +1,6 @@
 """`remember`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from tenantscope_core.results.errors import NotPermitted
@@ -8,9 +8,10 @@ from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
 from tenantscope_memory.actors import SHARED, actor_of
 from tenantscope_memory.models import Actor, Kind, Namespace, OtherRecord, Remembered, Time
+from tenantscope_memory.recollection import SHOWN_BYTES
 from tenantscope_memory.records import NewRecord, checked, sources_of
 from tenantscope_memory.sources.open import Sources
-from tenantscope_memory.text import cleaned
+from tenantscope_memory.text import cleaned, excerpt
 
 WRITES = Effects(read_only=False, destructive=False, idempotent=True, open_world=False)
 MAX_SOURCES = 20
@@ -67,14 +68,14 @@ async def remember(
         record_id=done.id,
         new=done.new,
         valid_from=done.valid_from,
-        supersedes=[
-            OtherRecord(record_id=one.id, text=one.text, valid_from=one.valid_from)
-            for one in done.succession.supersedes
-        ],
-        superseded_by=OtherRecord(record_id=later.id, text=later.text, valid_from=later.valid_from) if later else None,
-        may_repeat=[
-            OtherRecord(record_id=one.id, text=one.text, similarity=round(one.similarity, 3)) for one in similar
-        ],
+        supersedes=[_other(one.id, one.text, valid_from=one.valid_from) for one in done.succession.supersedes],
+        superseded_by=_other(later.id, later.text, valid_from=later.valid_from) if later else None,
+        may_repeat=[_other(one.id, one.text, similarity=round(one.similarity, 3)) for one in similar],
         compared=vectors is not None,
         replaced_characters=cleaned(text)[1],
     )
+
+
+def _other(id: str, text: str, **more: Any) -> OtherRecord:
+    short = excerpt(text, SHOWN_BYTES)
+    return OtherRecord(record_id=id, text=short, characters=len(text) if short != text else None, **more)
