@@ -30,13 +30,13 @@ class Limits:
 class DuckDbWorkbench:
     """Runs one piece of work at a time; a task that is cancelled stops its query.
 
-    Each piece has a database in memory of its own. Where `database` names a file, all have that one, until `close`.
+    Each piece has a database of its own, in memory as far as it fits. With `keep` all have the same one, until `close`.
     """
 
-    def __init__(self, folder: Path, limits: Limits | None = None, *, database: Path | None = None) -> None:
+    def __init__(self, folder: Path, limits: Limits | None = None, *, keep: bool = False) -> None:
         self.folder = folder
         self.limits = limits or Limits()
-        self._database = database
+        self._keep = keep
         self._kept: duckdb.DuckDBPyConnection | None = None
         self._threads = anyio.CapacityLimiter(1)
 
@@ -65,7 +65,7 @@ class DuckDbWorkbench:
         return await query.wait(on_thread, self._threads)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of what was kept."""
         if self._kept is not None:
             self._kept.close()
             self._kept = None
@@ -77,16 +77,16 @@ class DuckDbWorkbench:
             return
         import duckdb
 
-        connection = duckdb.connect(str(self._database or ":memory:"), config=self._configuration())
+        connection = duckdb.connect(":memory:", config=self._configuration())
         try:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = false")
             yield connection
         finally:
-            if self._database is None:
-                connection.close()
-            else:
+            if self._keep:
                 self._kept = connection
+            else:
+                connection.close()
 
     def _configuration(self) -> dict[str, str | bool | int | float | list[str]]:
         return {

@@ -182,10 +182,12 @@ class _Stream:
                     if not newline:
                         continue
                     skipping = False
-                whole, newline, after = (rest + piece).rpartition(b"\n")
-                if newline:
-                    yield _cut(whole) + newline
-                rest = after
+                end = piece.rfind(b"\n") + 1
+                if end:
+                    yield _cut(rest + piece[:end])
+                    rest = piece[end:]
+                else:
+                    rest += piece
                 if len(rest) > _PIECE_BYTES:
                     yield _cut(rest) + b"\n"
                     rest, skipping = b"", True

@@ -114,9 +114,7 @@ class LogWorkbench:
     ) -> AsyncGenerator[DuckDbWorkbench]:
         """A database whose `requests` hold the lines."""
         asked = rules or self._rules
-        database = self._folder / "requests.duckdb"
-        database.unlink(missing_ok=True)
-        duckdb = DuckDbWorkbench(self._folder, self._limits, database=database)
+        duckdb = DuckDbWorkbench(self._folder, self._limits, keep=True)
         unpacker = Unpacker(
             files,
             self._folder / "unpacked",
@@ -132,7 +130,6 @@ class LogWorkbench:
             yield duckdb
         finally:
             duckdb.close()
-            database.unlink(missing_ok=True)
 
     async def _insert(
         self, duckdb: DuckDbWorkbench, rules: LogRules, month: Month | None, chunks: Sequence[Chunk]
