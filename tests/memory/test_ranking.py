@@ -96,3 +96,12 @@ def test_recency_halves_in_thirty_days():
 def test_nothing_found_is_nothing_ranked():
     empty: list[Ranked] = []
     assert rank([], {}, Question((), frozenset(), datetime.now(NOW.tzinfo))) == empty
+
+
+def test_a_handful_of_texts_of_nearly_one_meaning_score_nearly_alike_so_that_what_was_kept_on_purpose_leads():
+    asked = Question((), frozenset(), NOW)
+    turn = candidate("turn", (), 0.41, importance=0.3)
+    record = candidate("record", (), 0.40, importance=0.9)
+    assert [one.id for one in rank([turn, record], {}, asked)] == ["record", "turn"]
+    (first, second) = rank([turn, candidate("far", (), 0.05, importance=0.3)], {}, asked)
+    assert (first.id, second.id) == ("turn", "far") and second.meaning == 0.0

@@ -16,6 +16,8 @@ K1: Final = 1.2
 B: Final = 0.75
 CHUNK_TURNS: Final = 6
 HALF_LIFE_DAYS: Final = 30.0
+COSINE_SPREAD: Final = 0.3
+"""Cosines of a memory of any size spread further than this; those of a handful of texts on one matter do not."""
 _SPILL: Final = 0.5
 """How much of the better of its two neighbours counts for a turn."""
 
@@ -75,17 +77,17 @@ class Question:
 class Weights:
     """What each signal counts: words and meaning alike, half of it for a turn alone. Set by hand, not learnt."""
 
-    words_turn: float = 0.21
-    words_with_previous: float = 0.10
-    words_in_chunk: float = 0.06
+    words_turn: float = 0.19
+    words_with_previous: float = 0.09
+    words_in_chunk: float = 0.05
     words_in_session: float = 0.04
-    meaning_turn: float = 0.24
-    meaning_with_previous: float = 0.10
-    meaning_in_chunk: float = 0.07
+    meaning_turn: float = 0.22
+    meaning_with_previous: float = 0.09
+    meaning_in_chunk: float = 0.06
     speaker: float = 0.05
     spill: float = 0.03
     recency: float = 0.05
-    importance: float = 0.05
+    importance: float = 0.13
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,9 @@ def rank(
         (weights.words_in_session, _scaled(_bm25(sessions, rarity))),
     )
     meaning, meaning_weight = _blended(
-        (weights.meaning_turn, _scaled([_mean(unit) for unit in alone])),
-        (weights.meaning_with_previous, _scaled([_mean(unit) for unit in with_previous])),
-        (weights.meaning_in_chunk, _scaled([_mean(unit) for unit in chunks])),
+        (weights.meaning_turn, _scaled([_mean(unit) for unit in alone], least_spread=COSINE_SPREAD)),
+        (weights.meaning_with_previous, _scaled([_mean(unit) for unit in with_previous], least_spread=COSINE_SPREAD)),
+        (weights.meaning_in_chunk, _scaled([_mean(unit) for unit in chunks], least_spread=COSINE_SPREAD)),
     )
     speakers = [float(_names(one.speaker, question.words)) for one in candidates]
     recent = [recency(one.at, question.now) for one in candidates]
@@ -214,10 +216,11 @@ def _mean(unit: _Unit) -> float | None:
     return sum(unit.similarities) / len(unit.similarities) if unit.similarities else None
 
 
-def _scaled(values: Sequence[float | None]) -> list[float]:
+def _scaled(values: Sequence[float | None], *, least_spread: float = 0.0) -> list[float]:
     """Values from 0 for the least to 1 for the most, and 0 for what has none.
 
-    Where all are alike they tell nothing apart: each is 1, or 0 if they are not above 0.
+    Where all are alike they tell nothing apart: each is 1, or 0 if they are not above 0. Values that lie closer together
+    than `least_spread` are not stretched over the whole scale: a few candidates of nearly one cosine are nearly alike.
     """
     present = [value for value in values if value is not None]
     if not present:
@@ -225,6 +228,7 @@ def _scaled(values: Sequence[float | None]) -> list[float]:
     low, high = min(present), max(present)
     if high == low:
         return [0.0 if value is None or value <= 0 else 1.0 for value in values]
+    low = min(low, high - least_spread)
     return [0.0 if value is None else (value - low) / (high - low) for value in values]
 
 
