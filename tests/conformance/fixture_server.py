@@ -1,14 +1,11 @@
 """The server that the official suite asks for by the names of its tools, on the same core as every other."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Any
-
 import anyio
+from contract.probe_server import server_of
 from pydantic import BaseModel, ConfigDict, Field
 from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_core.serving.settings import CoreSettings
-from tenantscope_core.serving.spec import Runtime, ServerSpec
+from tenantscope_core.serving.spec import ServerSpec
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 
@@ -41,19 +38,6 @@ async def test_tool_with_progress(call: Call[None]) -> Text:
 
 
 def fixture_server() -> ServerSpec[CoreSettings, None]:
-    """The server, on the policy of one that stands."""
-
-    @asynccontextmanager
-    async def open_sources(_: Runtime[Any]) -> AsyncGenerator[None]:
-        yield None
-
-    return ServerSpec(
-        name="tenant-management",
-        version="0.0.1",
-        title="Conformance fixture",
-        instructions="Answers what the official conformance suite asks.",
-        package="tenantscope_tenant_management",
-        tools=(test_simple_text, test_error_handling, test_tool_with_progress),
-        settings=CoreSettings,
-        open_sources=open_sources,
-    )
+    """The server."""
+    tools = (test_simple_text, test_error_handling, test_tool_with_progress)
+    return server_of("Answers what the official conformance suite asks.", tools, None)

@@ -1,8 +1,8 @@
 """A server whose tools wait, fail and boast on demand, built as every other is, on another server's policy."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import anyio
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,10 +10,12 @@ from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import DataFault
 from tenantscope_core.serving.settings import CoreSettings
 from tenantscope_core.serving.spec import Runtime, ServerSpec
-from tenantscope_core.tool import READ, Call, ShownTo, tool
+from tenantscope_core.tool import READ, Call, ShownTo, Tool, tool
 
 ARN = "arn:aws:iam::111122223333:role/secret-role"
 SQL = "SELECT secret FROM tenants"
+
+SourcesT = TypeVar("SourcesT")
 
 
 class Waits:
@@ -75,18 +77,23 @@ async def _fail(words: str) -> None:
 
 def probe_server(waits: Waits) -> ServerSpec[CoreSettings, Waits]:
     """The server, over waits that the test holds."""
+    return server_of("Waits and fails.", (wait_for_release, fail), waits)
+
+
+def server_of(instructions: str, tools: Sequence[Tool], sources: SourcesT) -> ServerSpec[CoreSettings, SourcesT]:
+    """A server of some tools over some sources, on the policy of one that stands."""
 
     @asynccontextmanager
-    async def open_sources(_: Runtime[Any]) -> AsyncGenerator[Waits]:
-        yield waits
+    async def open_sources(_: Runtime[Any]) -> AsyncGenerator[SourcesT]:
+        yield sources
 
     return ServerSpec(
         name="tenant-management",
         version="0.0.1",
         title="Probe",
-        instructions="Waits and fails.",
+        instructions=instructions,
         package="tenantscope_tenant_management",
-        tools=(wait_for_release, fail),
+        tools=tools,
         settings=CoreSettings,
         open_sources=open_sources,
     )
