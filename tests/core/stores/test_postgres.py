@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import LiteralString
 
 import anyio
 import anyio.to_thread
@@ -12,7 +13,7 @@ import pytest
 from fixtures.stores import Database, RunningPart
 from fixtures.tcp_proxy import TcpProxy
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from tenantscope_core.results.errors import Unavailable
+from tenantscope_core.results.errors import NotSetUp, Unavailable
 from tenantscope_core.stores.migrations import Migration, MigrationChanged, migrate, read_migrations
 from tenantscope_core.stores.postgres import PostgresLimits, PostgresStore, Statement, UnsafeDatabase
 
@@ -122,6 +123,16 @@ async def test_a_statement_at_fault_undoes_the_whole_batch_and_the_connection_go
     batch = [Statement("INSERT INTO note VALUES ('acme', 1, 'x')")] * 2
     with pytest.raises(psycopg.errors.UniqueViolation):
         await store.run("acme", batch)
+    assert await store.fetch("acme", "SELECT * FROM note") == []
+
+
+@pytest.mark.parametrize("text", ["SELECT * FROM later", "SELECT later FROM note", "SELECT later(text) FROM note"])
+async def test_tables_that_were_not_migrated_are_said_to_be_and_work_once_they_are(
+    store: PostgresStore, caplog: pytest.LogCaptureFixture, text: LiteralString
+):
+    with pytest.raises(NotSetUp, match="migrate"):
+        await store.fetch("acme", text)
+    assert "later" in caplog.text
     assert await store.fetch("acme", "SELECT * FROM note") == []
 
 

@@ -149,6 +149,13 @@ class DataFault(ToolFailure):
     action = Action.ASK
 
 
+class NotSetUp(ToolFailure):
+    """A store lacks what the server keeps there; its operator has a step left to do, which the sentence names."""
+
+    code = "not_set_up"
+    action = Action.ASK
+
+
 class Internal(ToolFailure):
     """A fault of ours; the reference finds it in the server's log."""
 

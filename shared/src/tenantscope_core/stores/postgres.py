@@ -19,7 +19,7 @@ from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
 from tenantscope_core.identity.caller import is_tenant_id
-from tenantscope_core.results.errors import Unavailable
+from tenantscope_core.results.errors import NotSetUp, Unavailable
 from tenantscope_core.stores.postgres_safety import UnsafeDatabase, verify
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ Connection = AsyncConnection[DictRow]
 _OWNER = "SELECT set_config('tenantscope.tenant_id', %s, true), set_config('statement_timeout', %s, true), \
 set_config('search_path', %s, true)"
 _GRACE_SECONDS = 1.0
+_OTHER_TABLES = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction, errors.InvalidSchemaName)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,8 @@ class PostgresStore:
 
         Raises:
             Unavailable: The database is down, overloaded, or took too long.
-            psycopg.Error: A statement is at fault (a constraint, a wrong column).
+            NotSetUp: Tables, columns or functions are missing: the server's `migrate` has not run.
+            psycopg.Error: A statement is at fault (a constraint, a wrong type).
         """
         async with self._connection() as connection:
             transaction = self._transaction(connection, tenant, statement_seconds)
@@ -186,6 +188,7 @@ class PostgresStore:
 
         Raises:
             Unavailable: The database is down, overloaded, or took too long.
+            NotSetUp: Tables, columns or functions are missing: the server's `migrate` has not run.
             psycopg.Error: A statement is at fault, and nothing was changed.
         """
         async with self._connection() as connection:
@@ -219,6 +222,11 @@ class PostgresStore:
             raise Unavailable("The database took too long; try again shortly.") from error
         except (errors.SerializationFailure, errors.DeadlockDetected) as error:
             raise Unavailable("Another change came between; try again.", retry_after_seconds=0.2) from error
+        except _OTHER_TABLES as error:
+            logger.error("the tables are not those of this version: %s; run its migrate", error.diag.message_primary)
+            raise NotSetUp(
+                "The server's tables are missing or older than it is; ask its operator to run its migrate command."
+            ) from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             logger.warning("PostgreSQL is not available: %s", type(error).__name__)
             raise Unavailable("The database does not answer; try again shortly.") from error
