@@ -194,7 +194,12 @@ async def test_a_feature_that_is_not_there_names_the_nearest_of_the_callers_own(
     assert "'booking'" not in refused.value.sentence
 
 
-@pytest.mark.parametrize("value", ["*", "search%", "s*"])
+async def test_files_of_one_ending_are_a_feature_that_can_be_asked_for(acme: Asker):
+    with pytest.raises(NotFound):
+        await acme.ask(get_feature_usage, feature="*.png", period="2026-09")
+
+
+@pytest.mark.parametrize("value", ["*", "search%", "s*", "*.*", "a*.png"])
 async def test_a_wildcard_is_no_feature(acme: Asker, value: str):
     with pytest.raises(InvalidArgument, match="wildcards"):
         await acme.ask(get_feature_usage, feature=value)

@@ -12,6 +12,7 @@ from tenantscope_core.stores.sql import SqlEngine
 from tenantscope_core.stores.windows import Window, open_window
 
 from tenantscope_metrics_logs.features import FeatureSum, FeatureUse
+from tenantscope_metrics_logs.routes import Route
 from tenantscope_metrics_logs.sources.percentiles import weighted_percentiles
 from tenantscope_metrics_logs.sources.text import days_of
 from tenantscope_metrics_logs.usage import Latency
@@ -141,4 +142,8 @@ def _asked(period: Period, feature: str | None) -> tuple[str, str, tuple[str, ..
     """What rows are named by, which rows count, and the parameters of that."""
     if feature is None:
         return "feature", days_of(period), ()
-    return "action", f"{days_of(period)} AND feature = ?", (exact(feature, parameter="feature"),)
+    if (
+        Route(feature, feature).ending is None
+    ):  # `*.png` is the name of files with that ending, where routes are learned
+        exact(feature, parameter="feature")
+    return "action", f"{days_of(period)} AND feature = ?", (feature,)
