@@ -219,8 +219,8 @@ def _mean(unit: _Unit) -> float | None:
 def _scaled(values: Sequence[float | None], *, least_spread: float = 0.0) -> list[float]:
     """Values from 0 for the least to 1 for the most, and 0 for what has none.
 
-    Where all are alike they tell nothing apart: each is 1, or 0 if they are not above 0. Values that lie closer
-    together than `least_spread` are not stretched over the whole scale: a few candidates of nearly one cosine are nearly alike.
+    Where all are alike they tell nothing apart: each is 1, or 0 if they are not above 0. Values that lie closer than
+    `least_spread` together are not stretched over the whole scale: a few of nearly one cosine are nearly alike.
     """
     present = [value for value in values if value is not None]
     if not present:
