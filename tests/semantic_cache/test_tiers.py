@@ -200,6 +200,8 @@ async def test_with_its_context_a_follow_up_is_compared_within_that_context_alon
         ("Can I change my flight before departure?", "Can I change my flight after departure?", "opposites"),
         ("Is it allowed to smoke in the lobby?", "Is it not allowed to smoke in the lobby?", "negation"),
         ("How many days of leave do I get after 5 years?", "How many days of leave do I get after 6 years?", "numbers"),
+        ("what does 😀 mean in a chat", "what does 😡 mean in a chat", "letters or signs"),
+        ("როგორი ამინდია დღეს თბილისში", "როგორი ამინდია დღეს ბათუმში", "letters or signs"),
     ],
 )
 async def test_a_prompt_that_differs_in_what_counts_is_no_hit_however_alike_it_sounds(

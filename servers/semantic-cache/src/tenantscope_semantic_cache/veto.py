@@ -1,6 +1,7 @@
-"""Differences between two prompts that no similarity makes up for: numbers, negation, opposites, names, order."""
+"""Differences between two prompts that no similarity makes up for: letters, numbers, negation, names, order."""
 
 import re
+import unicodedata
 from collections import Counter
 from enum import StrEnum
 
@@ -29,11 +30,16 @@ _OPPOSITES = (
 )  # fmt: skip
 _MANNERS = listed("please")
 _SENTENCE_END = frozenset(".?!:;\n")
+_SIGNS = frozenset(("Sm", "Sc", "So", "No"))
+"""Categories of Unicode: of mathematics, currencies, pictures, and numbers that are no digits."""
+_LONGEST_READ = 100
+"""Letters of the longest word that a word-piece model takes apart."""
 
 
 class Difference(StrEnum):
     """What sets two prompts apart however alike they sound."""
 
+    LETTERS = "letters or signs"
     NUMBERS = "numbers"
     NEGATION = "negation"
     OPPOSITES = "opposites"
@@ -44,11 +50,15 @@ class Difference(StrEnum):
 def difference(asked: str, stored: str) -> Difference | None:
     """What forbids to answer one prompt by the other's answer, None where nothing was found.
 
-    Numbers have to be the same, negations as many (odd or even). Neither may say a word whose listed opposite the
-    other says instead, nor the same words in another order (`from Vienna to Graz`). And not both may have a capitalised
-    word inside a sentence, or a word with a capital inside it, that the other lacks: `weather in Hawaii` is not
-    `weather in Haiti`. English is recognised; the lists are short.
+    The same has to be what a model may read as one unknown word, whatever it is: words of other scripts than the Latin
+    one, very long ones, and signs; and the accents of a word that both have. Numbers have to be the same, negations as
+    many (odd or even). Neither may say a word whose listed opposite the other says instead, nor the same words in
+    another order (`from Vienna to Graz`). And not both may have a capitalised word inside a sentence, or a word with a
+    capital inside it, that the other lacks: `weather in Hawaii` is not `weather in Haiti`. Of negations, opposites and
+    names English is recognised; the lists are short.
     """
+    if _unread(asked) != _unread(stored) or _accents_differ(asked, stored):
+        return Difference.LETTERS
     if _numbers(asked) != _numbers(stored):
         return Difference.NUMBERS
     if _negations(asked) % 2 != _negations(stored) % 2:
@@ -59,6 +69,33 @@ def difference(asked: str, stored: str) -> Difference | None:
         return Difference.NAMES
     one, other = ([word for word in words(text) if word not in _MANNERS] for text in (asked, stored))
     return Difference.ORDER if one != other and sorted(one) == sorted(other) else None
+
+
+def _unread(text: str) -> Counter[str]:
+    """The words and signs of a text that are not told apart by every model, words without punctuation."""
+    found = Counter(char for char in text if char in "#%" or unicodedata.category(char) in _SIGNS)
+    for word in text.split():
+        if len(word) > _LONGEST_READ or any(map(_is_foreign, word)):
+            found["".join(char for char in word if unicodedata.category(char)[0] != "P").casefold()] += 1
+    return found
+
+
+def _is_foreign(char: str) -> bool:
+    return not char.isascii() and char.isalpha() and "LATIN" not in unicodedata.name(char, "")
+
+
+def _accents_differ(asked: str, stored: str) -> bool:
+    """Whether some word of both is spelt with other accents, which a model may not see."""
+    one, other = _by_letters(asked), _by_letters(stored)
+    return any(one[letters] != other[letters] for letters in one.keys() & other.keys())
+
+
+def _by_letters(text: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for word in words(text):
+        bare = "".join(char for char in unicodedata.normalize("NFD", word) if not unicodedata.combining(char))
+        found.setdefault(bare, set()).add(word)
+    return found
 
 
 def _opposed(asked: set[str], stored: set[str]) -> bool:
