@@ -9,14 +9,17 @@ import anyio
 import pytest
 from anyio.to_thread import run_sync
 from fixtures.stores import RunningPart
-from semantic_cache.asking import COPY_SECONDS, SAVED, WORK, Parts
+from semantic_cache.asking import COPY_SECONDS, NOW, SAVED, WORK, Parts
 from tenantscope_core.results.errors import InvalidArgument, Unavailable
+from tenantscope_core.results.periods import Month, Period
 from tenantscope_core.stores.postgres import Answer, PostgresStore, Statement
-from tenantscope_semantic_cache.sources.counting import LISTED_MODELS, Counting
-from tenantscope_semantic_cache.usage import wilson_95
+from tenantscope_semantic_cache.sources.counting import LISTED_MODELS, MAX_TENANT_LINES, MAX_WAITING_LINES, Counting
+from tenantscope_semantic_cache.usage import Line, one_lookup, wilson_95
 
 PROMPT = "How do I get a refund for my annual plan?"
 PARAPHRASE = "How can I get a refund for my annual plan?"
+OCTOBER = Period.of_months(Month(2026, 10), Month(2026, 10))
+LINE = Line(day=NOW.date(), model="m", outcome="miss", skipped="", currency="")
 
 
 async def test_every_look_up_is_in_the_numbers_with_what_it_saved(parts: Parts):
@@ -112,6 +115,18 @@ async def test_while_postgresql_is_down_counts_wait(parts: Parts, postgres_part:
                 except Unavailable:
                     continue
     assert (await parts.user().stats()).exact_hits == 5, "written when the server stops"
+
+
+async def test_a_tenant_that_names_ever_new_models_is_counted_whole_and_leaves_room_for_others(parts: Parts):
+    counting = parts.sources().counting
+    asked = MAX_WAITING_LINES + 1_000
+    for number in range(asked):
+        counting.count("acme", replace(LINE, model=f"m-{number}"), one_lookup(None))
+    counting.count("globex", LINE, one_lookup(None))
+    for tenant, lookups, models in (("acme", asked, MAX_TENANT_LINES + 1), ("globex", 1, 1)):
+        await counting.write(tenant)
+        lines, model_count = await counting.sums(tenant, OCTOBER)
+        assert (sum(line.sums.lookups for line in lines), model_count) == (lookups, models)
 
 
 async def test_models_beyond_those_listed_are_one_row_and_all_sum_to_the_totals(parts: Parts):

@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 WRITE_EVERY_SECONDS: Final = 5.0
 LAST_WRITE_SECONDS: Final = 5.0
 MAX_WAITING_LINES: Final = 50_000
+MAX_TENANT_LINES: Final = 1_000
+"""Lines of one tenant that wait; after that its models, whose names are its own, are counted as one."""
+MANY_MODELS: Final = "(many models)"
 LISTED_MODELS: Final = 8
 
 # A batch whose answer got lost is sent again under its number, and counts if it did not before.
@@ -91,10 +94,12 @@ class Counting:
         self._writing = anyio.Lock()
 
     def count(self, tenant: str, line: Line, sums: Sums) -> None:
-        """Count look-ups; those that would be the 50,001st line to wait for being written are not."""
+        """Count look-ups; those that would be one line too many to wait for being written are not."""
         lines = self._open.setdefault(tenant, {})
+        if line not in lines and len(lines) >= MAX_TENANT_LINES:
+            line = replace(line, model=MANY_MODELS)
         if line not in lines:
-            if self._lines >= MAX_WAITING_LINES:
+            if len(lines) >= 2 * MAX_TENANT_LINES or self._lines >= MAX_WAITING_LINES:
                 log.warning("too many counts wait to be written; some are not kept")
                 return
             self._lines += 1
