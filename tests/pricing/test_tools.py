@@ -13,7 +13,7 @@ from pricing.world import World
 from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.results.periods import Month
 from tenantscope_pricing.book_file import book_of
-from tenantscope_pricing.plan_list import plan_rows
+from tenantscope_pricing.plan_list import contract_row, plan_rows
 from tenantscope_pricing.sources.open import Sources
 from tenantscope_pricing.tools.get_bill import get_bill
 from tenantscope_pricing.tools.get_plans import get_plans
@@ -200,3 +200,26 @@ def test_a_large_book_is_shown_as_far_as_there_is_room_and_the_rest_is_named() -
     assert len(shown) == 2
     ((only,), rest) = plan_rows(book, Month(2026, 9), None, asked="plan_7", fleet=True)
     assert (only.plan, len(only.prices), rest) == ("plan_7", 9, [])
+
+
+def test_a_long_contract_says_how_much_of_it_is_not_shown() -> None:
+    tiers = [{"up_to": 1_000, "unit_price": "0.02"}, {"up_to": 9_000, "unit_price": "0.01"}, {"unit_price": "0.001"}]
+    own = {f"line_{n}": {"model": "graduated", "tiers": tiers, "meter": "calls"} for n in range(10)}
+    terms = [{"plan": "basic", "since": f"202{n}-01-01", "prices": own} for n in range(9)]
+    credits = [{"name": f"credit_{n}", "amount": 5, "granted": f"2026-0{n}"} for n in range(1, 9)]
+    book = book_of(
+        {
+            "format": 1,
+            "currency": "USD",
+            "meters": {"calls": {"dataset": "usage", "metric": "calls"}},
+            "versions": [{"version": "v", "effective": "2020-01", "plans": {"basic": {"fee": 5}}}],
+            "contracts": {"acme": {"terms": terms, "credits": credits}},
+        }
+    )
+    row = contract_row(book, book.contracts["acme"])
+    assert [term.since.year for term in row.terms] == list(range(2023, 2029))
+    assert (row.term_count, len(row.credits), row.credit_count) == (9, 6, 8)
+    agreed = [term.agreed or [] for term in row.terms]
+    assert [len(each) for each in agreed] == [1, 1, 1, 5, 10, 10]
+    assert [each[-1] for each in agreed[:4]] == ["and 10 more"] * 3 + ["and 6 more"]
+    assert len(row.model_dump_json(exclude_none=True)) < 10_000

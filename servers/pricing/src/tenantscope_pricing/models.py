@@ -86,8 +86,10 @@ class ContractRow(Answer):
     """What one tenant agreed to."""
 
     tenant_id: str
-    terms: list[TermRow] = Field(description="The newest last.")
-    credits: list[CreditTerms] = Field(default=[], description="Given or bought.")
+    terms: list[TermRow] = Field(description="The newest six at the most, the newest last.")
+    term_count: int = Field(description="Terms there are, listed or not.")
+    credits: list[CreditTerms] = Field(default=[], description="Given or bought, the last six at the most.")
+    credit_count: int = Field(default=0, description="Credits there are, listed or not.")
 
 
 class PlanList(Answer):
@@ -96,7 +98,8 @@ class PlanList(Answer):
     month: str
     currency: str
     version: str | None = Field(default=None, description="The version that rates the month.")
-    versions: list[VersionRow]
+    versions: list[VersionRow] = Field(description="The newest eight at the most.")
+    version_count: int = Field(description="Versions there are, listed or not.")
     contract: ContractRow | None = None
     plans: list[PlanRow]
     plan_count: int

@@ -35,6 +35,8 @@ from tenantscope_pricing.segments import segments
 from tenantscope_pricing.words import differences, plain, price_in_words
 
 MAX_PRICES_SHOWN, MAX_TERMS_SHOWN, MAX_VERSIONS_SHOWN = 24, 6, 8
+MAX_AGREED_SHOWN = 24
+"""Of what is agreed apart from the plans, over all terms, that of the newest first."""
 
 
 def trimmed(value: Decimal) -> Decimal:
@@ -107,10 +109,19 @@ def plan_rows(
 def contract_row(book: Book, contract: Contract) -> ContractRow:
     """A contract, its newest terms and its credits."""
     units = {name: meter.unit for name, meter in book.meters.items()}
+    terms: list[TermRow] = []
+    room = MAX_AGREED_SHOWN
+    for term in contract.terms[: -MAX_TERMS_SHOWN - 1 : -1]:
+        agreed = _agreed(term, units)
+        more = [f"and {len(agreed) - room} more"] if len(agreed) > room else []
+        terms.append(_term(term, [*agreed[:room], *more]))
+        room = max(0, room - len(agreed))
     return ContractRow(
         tenant_id=contract.tenant,
-        terms=[_term(term, units) for term in contract.terms[-MAX_TERMS_SHOWN:]],
+        terms=terms[::-1],
+        term_count=len(contract.terms),
         credits=[_credit(credit) for credit in contract.credits[-MAX_TERMS_SHOWN:]],
+        credit_count=len(contract.credits),
     )
 
 
@@ -184,13 +195,17 @@ def _tier(up_to: Decimal | None, unit_price: Decimal, fee: Decimal) -> TierRow:
     return TierRow(up_to=None if up_to is None else trimmed(up_to), unit_price=trimmed(unit_price), fee=fee or None)
 
 
-def _term(term: Term, units: Mapping[str, str]) -> TermRow:
+def _agreed(term: Term, units: Mapping[str, str]) -> list[str]:
     agreed = [f"fee {term.fee}"] if term.fee is not None else []
     agreed += [f"minimum {term.minimum}"] if term.minimum is not None else []
     agreed += [f"{one.line}: {price_in_words(one, units.get(one.meter or '', 'unit'))}" for one in term.prices]
     if term.discount is not None:
         off = ", ".join(term.discount.lines) or "every line but minimums"
         agreed.append(f"{plain(term.discount.percent)} % off {off}")
+    return agreed
+
+
+def _term(term: Term, agreed: list[str]) -> TermRow:
     return TermRow(
         plan=term.plan, since=term.since, through=term.through, pinned_version=term.pinned, agreed=agreed or None
     )

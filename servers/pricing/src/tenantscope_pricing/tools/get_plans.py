@@ -30,16 +30,22 @@ async def get_plans(
     contract = book.contracts.get(call.tenant) if call.tenant is not None else None
     version = book.version_in(wanted)
     rows, others = plan_rows(book, wanted, contract, asked=plan, fleet=call.tenant is None)
+    versions = version_rows(book, now)
+    agreed = contract_row(book, contract) if contract is not None else None
+    cut = len(versions) < len(book.versions)
+    if agreed is not None:
+        cut = cut or len(agreed.terms) < agreed.term_count or len(agreed.credits) < agreed.credit_count
     return PlanList(
         month=str(wanted),
         currency=book.currency,
         version=version.name if version is not None else None,
-        versions=version_rows(book, now),
-        contract=contract_row(book, contract) if contract is not None else None,
+        versions=versions,
+        version_count=len(book.versions),
+        contract=agreed,
         plans=rows,
         plan_count=len(rows) + len(others),
         other_plans=others,
-        truncated=bool(others),
+        truncated=bool(others) or cut,
         next="get_plans with plan=<one of other_plans>" if others else "get_bill for what use of a plan comes to",
     )
 
