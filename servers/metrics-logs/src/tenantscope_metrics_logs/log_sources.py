@@ -51,11 +51,9 @@ def _value(source: Source, places: Places) -> str:
             pattern = f"^([a-zA-Z]+://[^/?#]*)?{folders}/([^/?#]+)"
             return f"regexp_extract({places.target}, {string_literal(pattern)}, 2)"
         case QueryParameter(name):
-            if places.query is not None:
-                pattern = f"(^|&){re.escape(name)}=([^&]*)"
-                return f"regexp_extract({places.query}, {string_literal(pattern)}, 2)"
-            pattern = f"[?&]{re.escape(name)}=([^&#]*)"
-            return f"regexp_extract({places.target}, {string_literal(pattern)}, 1)"
+            path, query = (r"[^?#]*\?", places.target) if places.query is None else ("", places.query)
+            pattern = f"^{path}([^#]*?&)??{re.escape(name)}=([^&#]*)"
+            return f"regexp_extract({query}, {string_literal(pattern)}, 2)"
 
 
 def _said(value: str) -> str:
