@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from timeit import repeat
 
 import pytest
 from hypothesis import assume, given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_semantic_cache.eligibility import MAX_READ, Skipped, is_follow_up, reason_to_skip, tokens_at_most
 from tenantscope_semantic_cache.entries import Copy, Entry, Work, decoded, encoded, version_mark
+from tenantscope_semantic_cache.models import MAX_PART_CHARS
 from tenantscope_semantic_cache.prompts import MAX_ANSWER_BYTES, bounded_answer, normalised_prompt
 from tenantscope_semantic_cache.scope import Scope, answer_id, entry_id, fingerprint
 from tenantscope_semantic_cache.usage import Counted, Sums, by_model, money, plain, total, wilson_95
@@ -44,6 +46,26 @@ entries = st.builds(
     times,
     works,
 )
+
+
+@pytest.mark.parametrize("letter", ["a", "ü", "語", "😀"])
+def test_taking_the_largest_parts_of_a_scope_is_a_small_piece_of_work_beside_hashing_them(letter: str):
+    part = letter * MAX_PART_CHARS
+
+    def take() -> Scope:
+        return Scope(system=part, tools=part, context=part)
+
+    scope = take()
+    taking = min(repeat(take, number=1, repeat=9))
+    hashing = min(repeat(lambda: scope.digest("acme", "ann"), number=1, repeat=9))
+    assert taking < 3 * hashing
+
+
+@pytest.mark.parametrize("part", ["a\0", "\ud800", "語\udfff", "\ud83d\ude00"])
+def test_a_part_that_no_store_takes_is_refused_by_name(part: str):
+    with pytest.raises(InvalidArgument) as refused:
+        Scope(context=part)
+    assert refused.value.parameter == "context"
 
 
 @given(st.text())

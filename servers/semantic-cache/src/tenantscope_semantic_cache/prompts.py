@@ -4,6 +4,7 @@ import json
 import unicodedata
 
 from tenantscope_core.results.errors import InvalidArgument
+from tenantscope_core.results.texts import is_unicode
 
 MAX_PROMPT_CHARS = 20_000
 MAX_ANSWER_BYTES = 20_000
@@ -48,6 +49,6 @@ def storable(text: str, parameter: str) -> str:
     Raises:
         InvalidArgument: It holds a NUL or half a surrogate pair, which no store of text takes.
     """
-    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if "\0" in text or not is_unicode(text):
         raise InvalidArgument(f"{parameter} holds a character that is not text.", parameter=parameter)
     return text

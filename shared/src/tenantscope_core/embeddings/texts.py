@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tenantscope_core.results.errors import InvalidArgument
+from tenantscope_core.results.texts import is_unicode
 
 
 def require_texts(texts: Sequence[str], *, max_chars: int | None = None) -> None:
@@ -18,5 +19,5 @@ def require_texts(texts: Sequence[str], *, max_chars: int | None = None) -> None
             raise InvalidArgument(
                 f"A text to embed has {len(text):,} characters; the embedding model takes {max_chars:,} at most."
             )
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        if not is_unicode(text):
             raise InvalidArgument("A text to embed is not Unicode text: it has half of a surrogate pair in it.")

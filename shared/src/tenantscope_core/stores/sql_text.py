@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
+from tenantscope_core.results.texts import is_unicode
+
 Scalar: TypeAlias = str | int | bool | float | Decimal | date | datetime | None
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -110,7 +112,7 @@ def string_literal(value: str) -> str:
     Raises:
         ValueError: It holds a NUL or half a surrogate pair.
     """
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if "\0" in value or not is_unicode(value):
         raise ValueError("a text that no engine takes")
     return "'" + value.replace("'", "''") + "'"
 
