@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
+from typing import Any
 
 import anyio
 import pytest
@@ -15,10 +17,10 @@ from tenantscope_core.results.errors import Unavailable
 from tenantscope_core.stores.resting import Resting
 from tenantscope_core.stores.valkey import ValkeyStore
 from tenantscope_sandbox.parts import valkey
-from tenantscope_semantic_cache.entries import Copy
+from tenantscope_semantic_cache.entries import Copy, version_mark
 from tenantscope_semantic_cache.scope import Scope, fingerprint
 from tenantscope_semantic_cache.sources.cache import CLOCKS_APART
-from tenantscope_semantic_cache.sources.exact import NAMESPACE, ExactTier
+from tenantscope_semantic_cache.sources.exact import COPY_WITHIN_SECONDS, NAMESPACE, ExactTier
 
 mended = pytest.mark.usefixtures("mended")
 
@@ -216,16 +218,17 @@ async def test_a_shorter_expiry_holds_at_once(parts: Parts, valkey_part: Running
 
 
 class _Late(ExactTier):
-    """A look-up's way to Valkey, held up between reading PostgreSQL and leaving a copy."""
+    """A look-up's way to Valkey, held up between reading PostgreSQL and leaving a copy; `waited` in seconds."""
 
     def __init__(self, store: ValkeyStore) -> None:
-        super().__init__(store, Resting())
+        super().__init__(store, Resting(), monotonic=lambda: self.waited)
         self.read, self.go_on = anyio.Event(), anyio.Event()
+        self.waited = 0.0
 
-    async def put(self, copy: Copy, fingerprint: bytes, now: datetime) -> bool:
+    async def put(self, copy: Copy, fingerprint: bytes, now: datetime, **options: Any) -> bool:
         self.read.set()
         await self.go_on.wait()
-        return await super().put(copy, fingerprint, now)
+        return await super().put(copy, fingerprint, now, **options)
 
 
 async def test_a_copy_that_comes_late_does_not_take_the_place_of_a_newer_one(parts: Parts):
@@ -240,6 +243,52 @@ async def test_a_copy_that_comes_late_does_not_take_the_place_of_a_newer_one(par
         await ann.store(PROMPT, "new")
         late.go_on.set()
     assert (await ann.look_up(PROMPT)).answer == "new"
+
+
+async def test_a_copy_that_comes_late_is_not_kept_where_valkey_has_forgotten_the_newer_one(parts: Parts):
+    ann = parts.user()
+    await ann.store(PROMPT, "old")
+    parts.flush()
+    late = _Late(parts.valkey)
+    slow = parts.user(exact=late)
+    async with anyio.create_task_group() as group:
+        group.start_soon(slow.look_up, PROMPT)
+        await late.read.wait()
+        await ann.store(PROMPT, "new")
+        parts.flush()
+        late.waited = COPY_WITHIN_SECONDS + 0.1
+        late.go_on.set()
+    assert (await ann.look_up(PROMPT)).answer == "new"
+
+
+async def test_a_store_whose_copy_would_be_late_leaves_it_to_a_look_up_and_calls_nothing_degraded(parts: Parts):
+    ann, elsewhere = parts.user(), parts.user()
+    await elsewhere.store(PROMPT, "old")
+    seconds = count(0.0, COPY_WITHIN_SECONDS + 0.1)
+    slow = parts.user(exact=ExactTier(parts.valkey, Resting(), monotonic=lambda: next(seconds)))
+    stored = await slow.store(PROMPT, "new")
+    assert (stored.outcome, stored.degraded) == ("replaced", [])
+    assert await bytes_kept(parts, ann) == len(version_mark(0)), "a mark only, which keeps the former one out"
+    assert (await elsewhere.look_up(PROMPT)).answer == "new"
+    assert await bytes_kept(parts, ann) > len(version_mark(0))
+
+
+async def test_an_answer_that_expires_soon_keeps_former_ones_out_for_as_long_as_they_may_be_trusted(parts: Parts):
+    ann = parts.user()
+    await ann.store(PROMPT, "old")
+    parts.flush()
+    late = _Late(parts.valkey)
+    slow = parts.user(exact=late)
+    async with anyio.create_task_group() as group:
+        group.start_soon(slow.look_up, PROMPT)
+        await late.read.wait()
+        await ann.store(PROMPT, "new", ttl_seconds=1)
+        left = await parts.valkey.tenant(ann.tenant, NAMESPACE).seconds_left(place_of(ann))
+        assert left is not None
+        assert left > COPY_SECONDS, "and the time by which clocks may differ"
+        parts.clock.advance(1)
+        late.go_on.set()
+    assert not (await ann.look_up(PROMPT)).hit
 
 
 async def test_without_a_valkey_at_all_answers_are_stored_and_replaced_and_nothing_is_called_degraded(parts: Parts):
@@ -275,8 +324,17 @@ async def test_a_copy_of_what_is_shared_never_hides_a_users_own_answer(parts: Pa
 
 async def forgotten(parts: Parts, user: User) -> None:
     """Let Valkey forget the copy of a user's own answer, as it does when its memory is full."""
-    key = fingerprint(Scope().digest(user.tenant, user.subject), PROMPT).hex()
-    await parts.valkey.tenant(user.tenant, NAMESPACE).delete(f"x/{key}")
+    await parts.valkey.tenant(user.tenant, NAMESPACE).delete(place_of(user))
+
+
+async def bytes_kept(parts: Parts, user: User) -> int:
+    """How much Valkey has in the place of a user's own answer."""
+    return len(await parts.valkey.tenant(user.tenant, NAMESPACE).get(place_of(user)) or b"")
+
+
+def place_of(user: User) -> str:
+    """Where the copy of a user's own answer is."""
+    return f"x/{fingerprint(Scope().digest(user.tenant, user.subject), PROMPT).hex()}"
 
 
 async def until_stored(user: User, prompt: str, answer: str):

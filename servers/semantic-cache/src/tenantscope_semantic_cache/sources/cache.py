@@ -110,11 +110,19 @@ class Cache:
             else:
                 new = replace(new, embedder=self._embedder.tag, vector=vector)
         copied_until = min(prompt.now + self._copy_for, entry.expires_at) if self._exact.may_copy() else NEVER
+        began = self._exact.reading_begins()
         written = await self._writing.put(prompt.tenant, new, copied_until=copied_until)
         kept = replace(new.entry, version=written.version, shadowed=written.shadowed)
-        copied = await self._exact.put(Copy(prompt.tenant, kept, copied_until), new.fingerprint, prompt.now)
+        late = self._exact.is_late(began)
+        copied = not late and await self._exact.put(
+            Copy(prompt.tenant, kept, copied_until),
+            new.fingerprint,
+            prompt.now,
+            began=began,
+            keeps_out_until=written.stale_until + CLOCKS_APART,
+        )
         if not copied:
-            degraded += [_NO_COPY] if self._exact.is_set_up else []
+            degraded += [_NO_COPY] if self._exact.is_set_up and not late else []
             await self._withdraw(prompt, new.fingerprint, written.version, written.stale_until)
         if not entry.shared:
             await self._withdraw(prompt, new.among_all, written.version, written.unaware_until)
@@ -137,12 +145,13 @@ class Cache:
 
     async def _from_postgres(self, prompt: Prompt, fingerprints: Sequence[bytes], *, copied: bool) -> Entry | None:
         copied_until = prompt.now + self._copy_for if copied else None
+        began = self._exact.reading_begins()
         found = await self._reading.find(prompt.tenant, fingerprints, prompt.now, copied_until=copied_until)
         if found is None:
             return None
         if copied_until is not None:
             copy = Copy(prompt.tenant, found.entry, min(copied_until, found.entry.expires_at))
-            await self._exact.put(copy, found.fingerprint, prompt.now)
+            await self._exact.put(copy, found.fingerprint, prompt.now, began=began)
         return found.entry
 
     async def _by_meaning(

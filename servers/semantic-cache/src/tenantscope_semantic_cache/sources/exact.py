@@ -1,8 +1,9 @@
 """The exact tier: copies of entries in Valkey, found in one round trip."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tenantscope_core.results.errors import Unavailable
 from tenantscope_core.stores.resting import Resting
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
     from tenantscope_core.stores.valkey import TenantValkey, ValkeyStore
 
 NAMESPACE = "semantic-cache"
+COPY_WITHIN_SECONDS: Final = 1.0
+"""How long after its row began to be read a copy may be sent; later, what replaced it may be forgotten by Valkey."""
 _MARK = len(version_mark(0))
-# A copy never takes the place of a newer one, in whatever order they arrive.
+# A copy never takes the place of a newer one, in whatever order they arrive; and what keeps older ones out stays for
+# as long as it was to stay.
 _PUT = f"""
 if redis.call('GETRANGE', KEYS[1], 0, {_MARK - 1}) <= string.sub(ARGV[1], 1, {_MARK}) then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])))
 end
 return 1
 """
@@ -29,9 +33,12 @@ class ExactTier:
     Without a Valkey it is as if there never was a copy.
     """
 
-    def __init__(self, store: "ValkeyStore | None", resting: Resting) -> None:
+    def __init__(
+        self, store: "ValkeyStore | None", resting: Resting, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._resting = resting
+        self._monotonic = monotonic
 
     @property
     def is_set_up(self) -> bool:
@@ -59,10 +66,26 @@ class ExactTier:
         """Whether to make a copy now: not without a Valkey, and not while it does not answer."""
         return self._store is not None and self._resting.may_ask()
 
-    async def put(self, copy: Copy, fingerprint: bytes, now: datetime) -> bool:
-        """Keep a copy, unless a newer one is there. True if from now on none that is older will be found."""
+    def reading_begins(self) -> float:
+        """A moment for `put`, to be taken before the row that is copied is read or written."""
+        return self._monotonic()
+
+    def is_late(self, began: float) -> bool:
+        """Whether what began to be read then is too old to be copied."""
+        return self._monotonic() - began > COPY_WITHIN_SECONDS
+
+    async def put(
+        self, copy: Copy, fingerprint: bytes, now: datetime, *, began: float, keeps_out_until: datetime | None = None
+    ) -> bool:
+        """Keep a copy, unless a newer one is there or it is late. True if from now on none that is older will be found.
+
+        It stays in the way of older ones until `keeps_out_until`, however early it ceases to serve.
+        """
         left = min(copy.trusted_until, copy.entry.expires_at) - now
-        return await self._put(copy.tenant, fingerprint, encoded(copy), left)
+        if left <= timedelta() or self.is_late(began):
+            return False
+        lasting = left if keeps_out_until is None else max(left, keeps_out_until - now)
+        return await self._put(copy.tenant, fingerprint, encoded(copy), lasting)
 
     async def put_nothing(self, tenant: str, fingerprint: bytes, version: int, lasting: timedelta) -> bool:
         """Keep a mark in the place of a copy, so that none that is older will be found. True if that is so."""
