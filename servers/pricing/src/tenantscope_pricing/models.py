@@ -37,6 +37,7 @@ class PriceRow(Answer):
     amount: Amount | None = Field(default=None, description="flat: a month.")
     unit_price: Amount | None = None
     tiers: list[TierRow] | None = None
+    tier_count: int | None = Field(default=None, description="Tiers, where only `words` has room for them.")
     package_size: Amount | None = None
     package_price: Amount | None = Field(default=None, description="For each package begun.")
     percent: Amount | None = Field(default=None, description="Of the meter's cost, or of the lines `of`.")
@@ -56,9 +57,12 @@ class PlanRow(Answer):
     minimum: Amount | None = Field(default=None, description="The least that all lines come to.")
     proration: Literal["day", "none"] = Field(description="How a part of a month counts.")
     features: list[str]
+    feature_count: int | None = Field(default=None, description="Features, where there is no room to list them.")
     prices: list[PriceRow]
+    other_lines: list[str] | None = Field(default=None, description="Lines whose prices there is no room for.")
     tenants: int | None = Field(default=None, description="Tenants on it; the provider's view.")
     coming: list[str] | None = Field(default=None, description="What the next version changes.")
+    coming_count: int | None = Field(default=None, description="Changes, where there is no room to list them.")
 
 
 class TermRow(Answer):
@@ -69,6 +73,7 @@ class TermRow(Answer):
     through: date | None = Field(default=None, description="Last day; left out where it has no end.")
     pinned_version: str | None = Field(default=None, description="Rated by this version whatever comes after.")
     agreed: list[str] | None = Field(default=None, description="What is agreed apart from the plan.")
+    agreed_apart: bool | None = Field(default=None, description="True where there is no room for `agreed`.")
 
 
 class CreditTerms(Answer):
@@ -131,6 +136,7 @@ class BillLine(Answer):
     unit_price: Amount | None = Field(default=None, description="Where all have one.")
     percent: Amount | None = Field(default=None, description="Of the quantity, for a percentage.")
     steps: list[StepRow] | None = Field(default=None, description="Where there are several tiers or packages.")
+    step_count: int | None = Field(default=None, description="Steps, where there is no room to list them.")
     discount: Amount | None = Field(default=None, description="Taken off already.")
     capped: bool | None = Field(default=None, description="True where the line's maximum holds.")
     amount: Amount
@@ -150,6 +156,14 @@ class CreditRow(Answer):
     paid: Amount
     left: Amount
     expires: str | None = Field(default=None, description="Last month whose bill it pays.")
+
+
+class OtherCredits(Answer):
+    """The credits that are not listed."""
+
+    credits: int
+    paid: Amount
+    left: Amount
 
 
 class RatedTerm(Answer):
@@ -182,11 +196,13 @@ class TenantBill(Answer):
     """One tenant's bill. Lines and other sum to subtotal; subtotal - credits_paid = total."""
 
     terms: list[RatedTerm]
+    term_count: int | None = Field(default=None, description="Terms there are, where only the last are listed.")
     lines: list[BillLine]
     other: OtherLines | None = None
     subtotal: Amount
     minimum_top_up: Amount = Field(description="Of this, what only minimums asked for.")
     credits: list[CreditRow] = Field(default=[], description="Good for this month, in the order in which they pay.")
+    other_credits: OtherCredits | None = None
     credits_paid: Amount
     estimate: Estimate | None = Field(default=None, description="For a running month.")
     nothing_committed_of: list[str] | None = Field(
@@ -194,6 +210,9 @@ class TenantBill(Answer):
     )
     credits_without_use_of: list[str] | None = Field(
         default=None, description="Earlier months that credits were counted through and that lack such data."
+    )
+    credits_without_use_count: int | None = Field(
+        default=None, description="How many these are, where there is no room to list them."
     )
 
 
@@ -230,6 +249,9 @@ class FleetBill(Answer):
     tenants: list[TenantRevenue] = Field(description="The largest.")
     other_tenants: OtherRevenue | None = None
     tenant_count: int
+    nothing_committed_of: list[str] | None = Field(
+        default=None, description="Datasets that prices need and some month has nothing of; counted as no use."
+    )
     other_currencies: list[str] | None = Field(default=None, description="In which there is revenue too, not shown.")
 
 
@@ -238,7 +260,9 @@ class BillReport(Answer):
 
     of: str = Field(description="The tenant, or `fleet`.")
     period: str
-    status: Literal["closed", "running"] = Field(description="running: use so far; fees and minimums whole.")
+    status: Literal["closed", "incomplete", "running"] = Field(
+        description="running: use so far; fees and minimums whole. incomplete: over, see nothing_committed_of."
+    )
     currency: str
     total: Amount
     tenant: TenantBill | None = None

@@ -1,16 +1,18 @@
 """One tenant's bill of a month, rated when it is asked for: its book, its use, and the credits that were left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from anyio import to_thread
 from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.results.periods import LATEST, Month, parse_period
 from tenantscope_core.stores.aws import AwsCaller
 
-from tenantscope_pricing.book import Book
+from tenantscope_pricing.book import Book, Contract
 from tenantscope_pricing.credits import first_month
 from tenantscope_pricing.estimate import run_rate
+from tenantscope_pricing.needed import needed, newest_complete
 from tenantscope_pricing.rating import Bill, metered, rate, replay
 from tenantscope_pricing.segments import by_segment, months_between, segments
 from tenantscope_pricing.sources.books import Books
@@ -56,7 +58,7 @@ class Bills:
         if contract is None:
             raise NotFound(f"{tenant} has no contract in the price book; get_plans shows the plans.")
         running = Month(today.year, today.month)
-        month = await self._month(aws, tenant, book, period, running)
+        month = await self._month(aws, book, contract, period, running)
         if not segments(book, contract, month):
             since, through = contract.terms[0].since, contract.terms[-1].through
             until = f" through {through}" if through is not None else ""
@@ -77,12 +79,39 @@ class Bills:
         missing = {one: names for one, names in use.missing.items() if one in months}
         return RatedMonth(book, bills[month], outlook, method, missing, through, use.stale)
 
-    async def _month(self, aws: AwsCaller, tenant: str, book: Book, period: str, running: Month) -> Month:
+    async def newest_of_fleet(self, aws: AwsCaller, months: Collection[Month]) -> Month | None:
+        """The newest of some months for which all that the fleet's prices need is committed, else the newest."""
+        book = await self._books.book(aws, None)
+        committed = await self._use.months(aws, None, list(book.meters.values()))
+        return await to_thread.run_sync(
+            lambda: newest_complete(committed, months, lambda month: needed(book, book.contracts.values(), month))
+        )
+
+    async def missing_of_fleet(self, aws: AwsCaller, months: Sequence[Month]) -> list[str]:
+        """The datasets that the fleet's prices need in some of these months and that have nothing committed there."""
+        book = await self._books.book(aws, None)
+        committed = await self._use.months(aws, None, list(book.meters.values()))
+
+        def lacking() -> set[str]:
+            gaps = {month: {name for name, own in committed.items() if month not in own} for month in months}
+            return {
+                name
+                for month, names in gaps.items()
+                if names
+                for name in names & needed(book, book.contracts.values(), month)
+            }
+
+        return sorted(await to_thread.run_sync(lacking))
+
+    async def _month(self, aws: AwsCaller, book: Book, contract: Contract, period: str, running: Month) -> Month:
         if period == RUNNING:
             return running
         latest = running
         if period == LATEST:
-            latest = min(await self._use.latest(aws, tenant, list(book.meters.values())) or running, running)
+            committed = await self._use.months(aws, contract.tenant, list(book.meters.values()))
+            months = {month for own in committed.values() for month in own if month <= running}
+            billed = {month for month in months if segments(book, contract, month)} or months
+            latest = newest_complete(committed, billed, lambda month: needed(book, [contract], month)) or running
         wanted = parse_period(period, latest=latest)
         if not wanted.is_whole_months or len(wanted.months) != 1:
             raise InvalidArgument("A bill is of one whole month; ask for '2026-09'.", parameter="period")

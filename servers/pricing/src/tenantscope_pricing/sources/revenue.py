@@ -1,5 +1,6 @@
 """What the fleet was billed: the committed `revenue`, asked for by SQL."""
 
+from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.schemas import REVENUE
@@ -17,6 +18,11 @@ class Revenue:
     def __init__(self, reader: DatasetReader, engine: SqlEngine) -> None:
         self._reader = reader
         self._engine = engine
+
+    async def months(self, aws: AwsCaller) -> list[Month]:
+        """The months that are committed for the fleet."""
+        committed = await self._reader.committed(aws, REVENUE.name, None)
+        return [Month.parse(month) for month in committed.manifest.months]
 
     async def window(self, aws: AwsCaller, period: str) -> Window:
         """The committed part of a period for the fleet.

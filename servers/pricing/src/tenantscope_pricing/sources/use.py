@@ -39,10 +39,10 @@ class Use:
         self._reader = reader
         self._engine = engine
 
-    async def latest(self, aws: AwsCaller, tenant: str, meters: Sequence[Meter]) -> Month | None:
-        """The newest month in which something that the meters measure is committed."""
+    async def months(self, aws: AwsCaller, tenant: str | None, meters: Sequence[Meter]) -> dict[str, set[Month]]:
+        """The months that are committed of each dataset that the meters read."""
         committed = await self._committed(aws, tenant, meters)
-        return max((month for one in committed.values() if (month := one.manifest.latest) is not None), default=None)
+        return {name: {Month.parse(month) for month in one.manifest.months} for name, one in committed.items()}
 
     async def daily(self, aws: AwsCaller, tenant: str, meters: Sequence[Meter], months: Sequence[Month]) -> DailyUse:
         """A tenant's use in months that follow one another, as far as it is committed."""

@@ -1,6 +1,7 @@
 """`get_bill`."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from pydantic import Field
 from tenantscope_core.results.answers import Freshness
@@ -9,6 +10,7 @@ from tenantscope_core.results.periods import LATEST, Month
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_pricing.bill_report import estimated, tenant_bill
+from tenantscope_pricing.bill_room import fitted_bill
 from tenantscope_pricing.fleet_bill import fleet_bill
 from tenantscope_pricing.models import BillReport
 from tenantscope_pricing.sources.bills import RUNNING
@@ -21,7 +23,8 @@ async def get_bill(
     period: Annotated[
         str,
         Field(
-            description="A month: '2026-09', 'latest' (newest with use) or 'running', with an estimate.", max_length=40
+            description="A month: '2026-09', 'latest' (newest with all use) or 'running', with an estimate.",
+            max_length=40,
         ),
     ] = LATEST,
 ) -> BillReport:
@@ -39,10 +42,10 @@ async def get_bill(
         estimate=estimated(book, rated.outlook, rated.method) if rated.outlook is not None else None,
         missing=rated.missing,
     )
-    return BillReport(
+    report = BillReport(
         of=call.tenant,
         period=str(bill.month),
-        status="closed" if rated.outlook is None else "running",
+        status=_status(running=rated.outlook is not None, lacks=shown.nothing_committed_of),
         currency=book.currency,
         total=shown.subtotal - shown.credits_paid,
         tenant=shown,
@@ -50,24 +53,37 @@ async def get_bill(
         freshness=Freshness(data_through=rated.data_through, stale=rated.stale),
         next="get_plans for the prices behind the lines",
     )
+    return fitted_bill(report)
 
 
 async def _of_fleet(call: Call[Sources], period: str) -> BillReport:
     """From what the rollup committed, which rates as the bills of tenants are rated."""
     running = str(Month(call.now.year, call.now.month))
-    window = await call.sources.revenue.window(call.aws, running if period == RUNNING else period)
+    if period == RUNNING:
+        period = running
+    elif period == LATEST:
+        newest = await call.sources.bills.newest_of_fleet(call.aws, await call.sources.revenue.months(call.aws))
+        period = LATEST if newest is None else str(newest)
+    window = await call.sources.revenue.window(call.aws, period)
     if not window.period.is_whole_months:
         raise InvalidArgument("Bills are of whole months; ask for '2026-09' or '2026-07..2026-09'.", parameter="period")
     billed = await call.sources.revenue.billed(call.aws, window)
     currency, total, shown = fleet_bill(billed)
+    lacks = await call.sources.bills.missing_of_fleet(call.aws, window.period.months) or None
     return BillReport(
         of="fleet",
         period=str(window.period),
-        status="running" if running in window.period.month_names else "closed",
+        status=_status(running=running in window.period.month_names, lacks=lacks),
         currency=currency,
         total=total,
-        fleet=shown,
+        fleet=shown.model_copy(update={"nothing_committed_of": lacks}),
         truncated=shown.other_plans is not None or shown.other_tenants is not None,
         freshness=window.freshness(None),
         next="get_bill with tenant_id=<one of these> for its lines",
     )
+
+
+def _status(*, running: bool, lacks: Sequence[str] | None) -> Literal["closed", "incomplete", "running"]:
+    if running:
+        return "running"
+    return "incomplete" if lacks else "closed"

@@ -9,6 +9,7 @@ from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_pricing.models import PlanList
 from tenantscope_pricing.plan_list import contract_row, plan_rows, version_rows
+from tenantscope_pricing.plan_room import fitted_plans
 from tenantscope_pricing.sources.open import Sources
 
 
@@ -35,7 +36,7 @@ async def get_plans(
     cut = len(versions) < len(book.versions)
     if agreed is not None:
         cut = cut or len(agreed.terms) < agreed.term_count or len(agreed.credits) < agreed.credit_count
-    return PlanList(
+    answer = PlanList(
         month=str(wanted),
         currency=book.currency,
         version=version.name if version is not None else None,
@@ -48,6 +49,7 @@ async def get_plans(
         truncated=bool(others) or cut,
         next="get_plans with plan=<one of other_plans>" if others else "get_bill for what use of a plan comes to",
     )
+    return fitted_plans(answer)
 
 
 def _month(text: str) -> Month:
