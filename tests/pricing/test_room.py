@@ -124,6 +124,9 @@ async def test_terms_and_credits_of_a_bill_without_room_are_counted_and_summed(w
     report = fitted_bill(report, room=6_000)
     bill = report.tenant
     assert bytes_of(report) <= 6_000
+    assert bill is not None
+    assert bill.other_credits is not None
+    assert bill.other is not None
     assert [str(term.last) for term in bill.terms][-1] == "2026-09-30"
     assert len(bill.credits) + bill.other_credits.credits == 60
     assert sum(one.paid for one in bill.credits) + bill.other_credits.paid == bill.credits_paid
