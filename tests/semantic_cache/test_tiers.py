@@ -249,6 +249,23 @@ async def test_the_largest_answer_comes_back_whole(parts: Parts):
     assert (await ann.look_up(prompt)).answer == largest
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("0.0041", "0.0041"), ("0.00410", "0.0041"), ("0.000000001", "0.000000001"), ("5", "5.00"), ("120.5", "120.50")],
+)
+async def test_a_cost_is_shown_as_it_was_given_wherever_the_answer_came_from(parts: Parts, given: str, shown: str):
+    ann = parts.user()
+    await ann.store(REFUND, "Press Refund.", cost=given, currency="USD")
+    from_valkey = await ann.look_up(REFUND)
+    parts.flush()
+    from_postgres, by_meaning = await ann.look_up(REFUND), await ann.look_up(PARAPHRASE)
+    assert (from_valkey.tier, from_postgres.tier, by_meaning.tier) == ("exact", "exact", "semantic")
+    for found in (from_valkey, from_postgres, by_meaning):
+        assert found.model_dump(mode="json")["saved"]["cost"] == shown
+    (saved,) = (await ann.stats()).money_saved
+    assert saved.amount == 3 * Decimal(given)
+
+
 @pytest.mark.parametrize(("given", "parameter"), [({"cost": "1"}, "currency"), ({"currency": "USD"}, "cost")])
 async def test_a_cost_needs_its_currency(parts: Parts, given: dict[str, str], parameter: str):
     with pytest.raises(InvalidArgument) as refused:
