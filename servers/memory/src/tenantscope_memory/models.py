@@ -31,6 +31,8 @@ def _in_utc(moment: datetime) -> datetime:
 Time = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 """A time as text with its offset, and no number of seconds; in UTC, so that one moment is one value however written."""
 
+TIME_FORM: Final = "ISO 8601 with offset, e.g. 2026-05-01T09:00:00Z"
+
 Actor = Annotated[
     str | None,
     Field(
@@ -55,7 +57,7 @@ class EventIn(BaseModel):
         max_length=200,
         description="Names it on its branch: sent again, it counts once.",
     )
-    at: Time | None = Field(default=None, description="When it was, if not now.")
+    at: Time | None = Field(default=None, description=f"When it was, if not now; {TIME_FORM}.")
     name: str | None = Field(default=None, min_length=1, max_length=100, description="Speaker or tool.")
     data: str | None = Field(default=None, max_length=MAX_EVENT_BYTES, description="A blob, base64.")
     media_type: str | None = Field(default=None, pattern=r"^[a-z]+/[a-z0-9.+-]{1,80}$")
@@ -152,7 +154,7 @@ class Remembered(_Answer):
     """What was written; it is durable."""
 
     record_id: str
-    new: bool = Field(description="False: it was known already and still holds; nothing was changed.")
+    new: bool = Field(description="False: it was known already; nothing was changed.")
     valid_from: datetime
     supersedes: list[OtherRecord] = Field(
         default=[], description="Held until valid_from of this one; kept, and found by recall with as_of."

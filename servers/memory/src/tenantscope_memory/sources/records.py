@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from tenantscope_core.results.errors import NotFound
+from tenantscope_core.results.errors import Conflict, NotFound
 from tenantscope_core.stores.postgres import PostgresStore, Statement, TenantTransaction
 from tenantscope_core.stores.vectors import VECTOR_SETTINGS, near, nearest
 
@@ -15,16 +15,39 @@ from tenantscope_memory.sources.embedding import Vectors
 
 MAX_SIMILAR: Final = 3
 
-# One writer a subject at a time; where two subjects share a lock, one waits for the other and nothing else.
+# One writer a key and a subject at a time; where two share a lock, one waits for the other and nothing else.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%(lock)s, 0))"
+_KEY_LOCK: Final = """
+SELECT pg_advisory_xact_lock(hashtextextended(%(key_lock)s, 1)) WHERE %(key)s::text IS NOT NULL
+"""
+# Records of one subject never hold at once, so those that matter are its last that begins by then and its next one.
 _STANDING: Final = """
-SELECT record.id::text AS id, text, digest, valid_from,
-       LEAST(valid_to, (SELECT min(later.valid_from) FROM supersession AS later
-                         WHERE later.tenant_id = %(tenant)s AND later.record = record.id)) AS valid_to
-  FROM record
- WHERE tenant_id = %(tenant)s AND actor = %(actor)s AND namespace = %(namespace)s AND kind = %(kind)s
-   AND (CASE WHEN %(subject)s::text IS NULL THEN subject IS NULL AND digest = %(digest)s ELSE subject = %(subject)s END)
- ORDER BY valid_from, recorded_at
+WITH known AS NOT MATERIALIZED (
+    SELECT id, text, digest, valid_from, recorded_at,
+           LEAST(valid_to, (SELECT min(later.valid_from) FROM supersession AS later
+                             WHERE later.tenant_id = %(tenant)s AND later.record = record.id)) AS valid_to
+      FROM record
+     WHERE tenant_id = %(tenant)s AND actor = %(actor)s AND namespace = %(namespace)s AND kind = %(kind)s AND {same}
+)
+SELECT id::text AS id, text, digest, valid_from, valid_to FROM (
+    (SELECT * FROM known WHERE valid_from <= %(from)s AND (valid_to IS NULL OR valid_to > valid_from)
+      ORDER BY valid_from DESC, recorded_at DESC LIMIT 1)
+    UNION ALL
+    (SELECT * FROM known WHERE valid_from > %(from)s AND (valid_to IS NULL OR valid_to > valid_from)
+      ORDER BY valid_from, id LIMIT 1)
+) AS nearest
+ WHERE valid_to IS NULL OR valid_to > %(from)s
+"""
+_STANDING_OF_SUBJECT: Final = _STANDING.format(same="subject = %(subject)s")
+_STANDING_OF_NONE: Final = _STANDING.format(same="subject IS NULL AND digest = %(digest)s")
+_KEYED: Final = """
+SELECT record.id::text AS id, digest, valid_from
+  FROM record_key JOIN record ON record.tenant_id = record_key.tenant_id AND record.id = record_key.record
+ WHERE record_key.tenant_id = %(tenant)s AND record_key.actor = %(actor)s AND key = %(key)s
+"""
+_KEY: Final = """
+INSERT INTO record_key (tenant_id, actor, key, record) SELECT %(tenant)s, %(actor)s, %(key)s::text, %(id)s::uuid
+ WHERE %(key)s::text IS NOT NULL
 """
 _SOURCES: Final = """
 SELECT count(*) AS there FROM event JOIN unnest(%(sessions)s::text[], %(seqs)s::bigint[]) AS wanted (session, seq)
@@ -91,11 +114,14 @@ class Records:
 
     async def remember(
         self, tenant: str, owner: str, record: NewRecord, sources: Sequence[Source], vectors: Vectors | None, *,
-        now: datetime,
+        key: str | None, now: datetime,
     ) -> Remembered:  # fmt: skip
         """Write a record unless it stands already, and what it supersedes. `owner` is the actor of its sources.
 
+        A `key` that is known already is that of a call sent again, and changes nothing.
+
         Raises:
+            Conflict: The key names a record that says something else.
             NotFound: A source is no event of that actor.
             Unavailable: PostgreSQL does not answer.
         """
@@ -103,18 +129,29 @@ class Records:
         subject = {
             "tenant": tenant, "actor": record.actor, "namespace": record.namespace, "kind": record.kind,
             "subject": record.subject, "digest": record.digest, "owner": owner, "now": now,
+            "from": valid_from, "key": key, "key_lock": json.dumps([tenant, record.actor, key]),
             "sessions": [one.session for one in sources], "seqs": [one.seq for one in sources],
         }  # fmt: skip
         subject["lock"] = json.dumps([tenant, record.actor, record.namespace, record.kind, record.subject])
         async with self._postgres.tenant(tenant) as transaction:
-            _, there, sourced = await transaction.run(
-                [Statement(text, subject) for text in (_LOCK, _STANDING, _SOURCES)]
+            standing_sql = _STANDING_OF_NONE if record.subject is None else _STANDING_OF_SUBJECT
+            _, _, keyed, there, sourced = await transaction.run(
+                [Statement(text, subject) for text in (_KEY_LOCK, _LOCK, _KEYED, standing_sql, _SOURCES)]
             )
+            for one in keyed.rows:
+                if one["digest"] != record.digest:
+                    raise Conflict(
+                        "This key names another record of this actor already; give what is new a key of its own.",
+                        parameter="key",
+                    )
+                return Remembered(one["id"], False, one["valid_from"], Succession((), None))
             if sourced.rows[0]["there"] != len(sources):
                 raise NotFound("One of the sources is no event of this actor.", parameter="sources")
             standing = [Standing(**row) for row in there.rows]
             for one in standing:
-                if one.digest == record.digest and (one.valid_to is None or one.valid_to > valid_from):
+                if one.digest == record.digest:
+                    if key is not None:
+                        await transaction.run([Statement(_KEY, {**subject, "id": one.id})], commit=True)
                     return Remembered(one.id, False, one.valid_from, Succession((), None))
             if record.subject is None:
                 standing = []
@@ -137,7 +174,7 @@ class Records:
         if after.superseded_by is not None:
             pairs.append((id, after.superseded_by.id, after.superseded_by.valid_from))
         row |= {"ended": [one[0] for one in pairs], "by": [one[1] for one in pairs], "from": [one[2] for one in pairs]}
-        await transaction.run([Statement(text, row) for text in (_SEARCHABLE, _SUPERSEDE, _SOURCED)], commit=True)
+        await transaction.run([Statement(text, row) for text in (_SEARCHABLE, _SUPERSEDE, _SOURCED, _KEY)], commit=True)
         return id
 
     async def similar(

@@ -6,7 +6,7 @@ from pydantic import Field
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_memory.actors import actor_of
-from tenantscope_memory.models import Actor, Namespace, Recalled, Time
+from tenantscope_memory.models import TIME_FORM, Actor, Namespace, Recalled, Time
 from tenantscope_memory.recollection import shown
 from tenantscope_memory.sources.open import Sources
 from tenantscope_memory.sources.recall import asked_scope, recalled
@@ -29,9 +29,13 @@ async def recall(
         list[Literal["turn", "fact", "preference", "episode", "procedure"]] | None,
         Field(min_length=1, max_length=5, description="Only these; turns are of sessions."),
     ] = None,
-    since: Annotated[Time | None, Field(description="Only what was said or begun since.")] = None,
-    as_of: Annotated[Time | None, Field(description="What held, or had been said, at that time; default now.")] = None,
-    known_at: Annotated[Time | None, Field(description="Only what had been written by that time.")] = None,
+    since: Annotated[Time | None, Field(description=f"Only what was said or begun since; {TIME_FORM}.")] = None,
+    as_of: Annotated[
+        Time | None, Field(description=f"What held, or had been said, at that time; default now; {TIME_FORM}.")
+    ] = None,
+    known_at: Annotated[
+        Time | None, Field(description=f"Only what had been written by that time; {TIME_FORM}.")
+    ] = None,
     limit: Annotated[int, Field(ge=1, le=30, description="Most to show.")] = 8,
     max_tokens: Annotated[int, Field(ge=100, le=5_000, description="Room, at about 4 bytes a token.")] = 1_500,
 ) -> Recalled:

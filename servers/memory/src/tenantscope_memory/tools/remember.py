@@ -7,13 +7,13 @@ from tenantscope_core.results.errors import NotPermitted
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
 from tenantscope_memory.actors import SHARED, actor_of
-from tenantscope_memory.models import Actor, Kind, Namespace, OtherRecord, Remembered, Time
+from tenantscope_memory.models import TIME_FORM, Actor, Kind, Namespace, OtherRecord, Remembered, Time
 from tenantscope_memory.recollection import SHOWN_BYTES
 from tenantscope_memory.records import NewRecord, checked, sources_of
 from tenantscope_memory.sources.open import Sources
 from tenantscope_memory.text import cleaned, excerpt
 
-WRITES = Effects(read_only=False, destructive=False, idempotent=True, open_world=False)
+WRITES = Effects(read_only=False, destructive=False, idempotent=False, open_world=False)
 MAX_SOURCES = 20
 
 
@@ -38,16 +38,21 @@ async def remember(
     shared: Annotated[bool, Field(description="For all actors instead of one.")] = False,
     namespace: Namespace = "default",
     importance: Annotated[float, Field(ge=0, le=1, description="What it counts in recall.")] = 0.5,
-    valid_from: Annotated[Time | None, Field(description="Since when it holds, if not now.")] = None,
-    valid_to: Annotated[Time | None, Field(description="Until when.")] = None,
+    valid_from: Annotated[Time | None, Field(description=f"Since when it holds, if not now; {TIME_FORM}.")] = None,
+    valid_to: Annotated[Time | None, Field(description=f"Until when; {TIME_FORM}.")] = None,
     sources: Annotated[
         list[str] | None, Field(max_length=MAX_SOURCES, description="Events it was made of, as session#seq.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        Field(min_length=1, max_length=200, description="Names this call: sent again with it, it counts once."),
     ] = None,
 ) -> Remembered:
     """Write a long-term record about an actor: a fact, preference, episode or procedure. Durable when it answers.
 
     It takes over from what contradicts it (the same subject), says what that was, and keeps the past. What it nearly
-    repeats is listed, not merged. Sent again it counts once.
+    repeats is listed, not merged. Without a key, what was superseded since takes over
+    again when it is sent again.
     """
     own = call.sources
     owner = actor_of(actor, subject=call.caller.subject, pinned=own.pinned)
@@ -58,7 +63,10 @@ async def remember(
         call.now,
     )
     vectors = await own.embedding.vectors(call.aws, [record.text], purpose="document")
-    done = await own.records.remember(call.one_tenant, owner, record, sources_of(sources or []), vectors, now=call.now)
+    done = await own.records.remember(
+        call.one_tenant, owner, record, sources_of(sources or []), vectors,
+        key=cleaned(key)[0] if key is not None else None, now=call.now,
+    )  # fmt: skip
     others = [one.id for one in done.succession.supersedes]
     similar = []
     if vectors is not None:
