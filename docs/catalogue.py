@@ -76,13 +76,20 @@ def tools_table(server: StandingServer) -> str:
 
 def servers_table(servers: list[StandingServer]) -> str:
     """All servers as a Markdown table, with what their catalogues cost a model to read."""
-    rows = ["| server | tools | names, descriptions and inputs |", "| --- | --- | --- |"]
+    rows = ["| server | what it tells | tools | a model reads |", "| --- | --- | --- | --- |"]
     for server in servers:
         tools = ", ".join(f"`{tool.name}`" for tool in server.spec.tools)
         size = sum(visible_bytes(tool) for tool in server.spec.tools)
         folder = server.folder.relative_to(ROOT)
-        rows.append(f"| [{server.spec.name}]({folder}/README.md) | {tools} | {size / 1000:.1f} KB |")
+        about = _about(server.folder)
+        rows.append(f"| [{server.spec.name}]({folder}/README.md) | {about} | {tools} | {size / 1000:.1f} KB |")
     return "\n".join(rows)
+
+
+def _about(folder: Path) -> str:
+    """What a server's distribution says of itself, as far as it is about this server."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["description"]).partition(": ")[0]
 
 
 def generated_files() -> Iterator[tuple[Path, str]]:

@@ -1,16 +1,24 @@
 """Starts the sandbox unless it runs, and runs the servers' jobs on it: tables in PostgreSQL, prices, rollups."""
 
 import sys
+import time
 from pathlib import Path
 
 from tenantscope_sandbox import Sandbox
 from tenantscope_sandbox.company import PRICE_BOOK
-from tenantscope_sandbox.jobs import migrate, run_job
+from tenantscope_sandbox.jobs import run_job
 from tenantscope_sandbox.state import default_directory
 
 BINARIES = Path(sys.executable).parent
-ROLLUPS = ("metrics-logs", "cost-explorer", "pricing")
-"""In this order: each reads what those before it wrote."""
+JOBS = (
+    ("semantic-cache", "migrate"),
+    ("memory", "migrate"),
+    ("pricing", "publish-book", str(PRICE_BOOK), "--commit"),
+    ("metrics-logs", "rollup"),
+    ("cost-explorer", "rollup"),
+    ("pricing", "rollup"),
+)
+"""In this order: each reads what those before it wrote. What is done already is skipped by the job itself."""
 
 
 def say(line: str = "") -> None:
@@ -19,15 +27,17 @@ def say(line: str = "") -> None:
 
 
 def prepare(sandbox: Sandbox) -> None:
-    """Run every job; what is done already is skipped.
+    """Run every job, and say in a line what each did.
 
     Raises:
-        subprocess.CalledProcessError: One failed; it has said why.
+        PartFailed: One failed; the message is what it said.
     """
-    migrate(sandbox)
-    run_job(sandbox, "pricing", "publish-book", str(PRICE_BOOK), "--commit")
-    for server in ROLLUPS:
-        run_job(sandbox, server, "rollup")
+    for server, job, *words in JOBS:
+        started = time.perf_counter()
+        told = run_job(sandbox, server, job, *words)
+        say(
+            f"[job] tenantscope-{server} {job}: {told.removeprefix(f'{job}: ')} ({time.perf_counter() - started:.0f} s)"
+        )
 
 
 if __name__ == "__main__":

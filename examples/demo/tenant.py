@@ -41,7 +41,7 @@ async def its_bill(sandbox: Sandbox, truth: dict[str, Any]) -> None:
         ask("acme", f"What is our bill for {MONTH}?")
         bill = await call(client, "get_bill", period=MONTH)
     for line in bill["tenant"]["lines"]:
-        used = f"{Decimal(line['quantity']):,.0f} {line['unit'] or ''}" if line.get("quantity") else ""
+        used = f"{Decimal(line['quantity']):,.0f}" if line.get("quantity") else ""
         say(f"  {line['line']:<24}{used:>22}{line['amount']:>12} {bill['currency']}")
     say(f"  total{bill['total']:>53}")
     true = cents(truth["revenue"][MONTH]["acme"])

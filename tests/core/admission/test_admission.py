@@ -69,7 +69,7 @@ async def test_a_slot_comes_back_when_the_call_fails_or_is_cancelled(admission: 
     with anyio.move_on_after(0.001):
         async with admission.admit("acme", "basic"):
             await anyio.sleep_forever()
-    with pytest.raises(RateLimited, match="calls a minute"):
+    with pytest.raises(RateLimited, match="calls at once, or"):
         async with admission.admit("acme", "basic"):
             pass
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SERVERS = ("tenant-management", "cost-explorer", "metrics-logs", "semantic-cache", "memory", "pricing")
 ON_DATASETS = ("cost-explorer", "metrics-logs", "pricing")
 ON_POSTGRES = ("semantic-cache", "memory")
+FOR_TENANTS_ALONE = ("memory",)
+"""Servers without a tool for the provider."""
 CLOUDWATCH_NAMESPACE = "Wayfarer/Tenants"
 ALLOCATION_RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
 ACCESS_LOG_RULES = REPOSITORY / "examples/sandbox/access_log.yaml"
@@ -63,8 +65,14 @@ def server_env(
 
 def token_file(sandbox: "Sandbox", tenant: str | None, tier: str | None = None) -> Path:
     """Write a fresh token of a tenant's user, or of the provider's staff, where only its owner reads it."""
-    token = sandbox.issuer.token(tenant, tier)
+    token = sandbox.issuer.token(tenant, tier or (_tier_of(sandbox, tenant) if tenant else None))
     return sandbox.state.write_text(f"tokens/{tenant or 'provider'}.jwt", token)
+
+
+def _tier_of(sandbox: "Sandbox", tenant: str) -> str | None:
+    """The tier that the registry knows, so that a token made again says what the one before said."""
+    item = sandbox.client("dynamodb").get_item(TableName=sandbox.table, Key={"tenantId": {"S": tenant}}).get("Item", {})
+    return item.get("tier", {}).get("S")
 
 
 def mcp_json(sandbox: "Sandbox", tenant: str | None, tier: str | None = None) -> dict[str, Any]:
@@ -78,6 +86,7 @@ def mcp_json(sandbox: "Sandbox", tenant: str | None, tier: str | None = None) ->
                 "env": sandbox.server_env(server, tenant, tier=tier, provider=tenant is None),
             }
             for server in SERVERS
+            if tenant or server not in FOR_TENANTS_ALONE
         }
     }
 

