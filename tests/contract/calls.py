@@ -54,6 +54,7 @@ _OWN_NAME = "a name that the caller gives in its own memory; the same name is an
 PLAIN: Mapping[str, Mapping[str, str]] = {
     "add_events": {"session": _OWN_NAME, "branch": _OWN_NAME, "events.0.key": _OWN_NAME},
     "get_conversation": {"branch": _OWN_NAME},
+    "remember": {"key": _OWN_NAME},
 }
 """By tool and parameter: what is named like a handle and is none, with the reason."""
 
