@@ -40,6 +40,8 @@ def server_env(
         "TENANTSCOPE_TENANTS_TABLE": sandbox.table,
         "TENANTSCOPE_VALKEY_URL": sandbox.valkey_url,
     }
+    if server == "tenant-management":
+        environment |= _of_tenant_management(sandbox)
     if server in ON_DATASETS:
         environment |= {
             "TENANTSCOPE_DATASETS_BUCKET": sandbox.bucket,
@@ -61,6 +63,21 @@ def server_env(
     if tenant or provider:
         environment["TENANTSCOPE_TOKEN_FILE"] = str(token_file(sandbox, tenant, tier))
     return environment
+
+
+def _of_tenant_management(sandbox: "Sandbox") -> dict[str, str]:
+    """What it needs to take a tenant in and to let it go: every store that a tenant leaves something in."""
+    return {
+        "TENANTSCOPE_ADMIN_ROLE_ARN": sandbox.role_arn("tenant-management", "admin"),
+        "TENANTSCOPE_JOURNAL_TABLE": sandbox.outputs["JournalTable"],
+        "TENANTSCOPE_EVENT_BUS": sandbox.outputs["EventBus"],
+        "TENANTSCOPE_USER_DIRECTORY": "cognito",
+        "TENANTSCOPE_USER_POOL_ID": sandbox.outputs["UserPoolId"],
+        "TENANTSCOPE_DATASETS_BUCKET": sandbox.bucket,
+        "TENANTSCOPE_POSTGRES_DSN": sandbox.postgres_dsn,
+        "TENANTSCOPE_VALKEY_ADMIN_URL": sandbox.valkey_lifecycle_url,
+        "TENANTSCOPE_CACHE_USER_KEY": sandbox.state.secret("cache-user-key") + sandbox.state.secret("cache-user-key-2"),
+    }
 
 
 def token_file(sandbox: "Sandbox", tenant: str | None, tier: str | None = None) -> Path:

@@ -173,6 +173,11 @@ class Sandbox:
         return valkey.url(self.state, self.port("valkey"))
 
     @property
+    def valkey_lifecycle_url(self) -> str:
+        """Valkey as the user that lists and deletes a tenant's keys and makes its user, and reads no value."""
+        return valkey.url(self.state, self.port("valkey"), valkey.LIFECYCLE)
+
+    @property
     def valkey_admin_url(self) -> str:
         """Valkey as its administrator, for tests alone."""
         return valkey.url(self.state, self.port("valkey"), "admin")

@@ -63,17 +63,25 @@ class AwsError(Exception):
     """An AWS operation failed; `code` is AWS's (`NoSuchKey`, `ConditionalCheckFailedException`, …) or one of ours.
 
     Ours are `Timeout`, `Unreachable`, `BodyTooLarge` and `InvalidParameters`. `http_status` is None where there was no
-    answer. The text of this exception holds no message of AWS, so it can be logged anywhere.
+    answer. `reasons` are the codes of a DynamoDB transaction's parts, in their order, where it was cancelled. The text of
+    this exception holds no message of AWS, so it can be logged anywhere.
     """
 
     def __init__(
-        self, code: str, operation: str, fault: Fault = Fault.OTHER, *, http_status: int | None = None
+        self,
+        code: str,
+        operation: str,
+        fault: Fault = Fault.OTHER,
+        *,
+        http_status: int | None = None,
+        reasons: tuple[str, ...] = (),
     ) -> None:
         super().__init__(f"{operation}: {code}")
         self.code = code
         self.operation = operation
         self.fault = fault
         self.http_status = http_status
+        self.reasons = reasons
 
     @property
     def retryable(self) -> bool:
@@ -118,7 +126,8 @@ def aws_error(error: BotoCoreError | ClientError, operation: str) -> AwsError:
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code") or "Unknown")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return AwsError(code, operation, _fault(code, status), http_status=status)
+        reasons = tuple(str(each.get("Code", "")) for each in error.response.get("CancellationReasons", []))
+        return AwsError(code, operation, _fault(code, status), http_status=status, reasons=reasons)
     if isinstance(error, exceptions.ReadTimeoutError | exceptions.ConnectTimeoutError):
         return AwsError("Timeout", operation, Fault.UNREACHABLE)
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):

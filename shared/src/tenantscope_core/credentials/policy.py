@@ -39,7 +39,7 @@ def render_session_policy(
         values[_TENANT_VARIABLE + tenant_tag] = tenant
     if not document.get("Statement"):
         raise PolicyError("the policy document has no statement")
-    rendered = json.dumps(_filled(dict(document), values), separators=(",", ":"), ensure_ascii=True)
+    rendered = json.dumps(_filled(_without_sids(document), values), separators=(",", ":"), ensure_ascii=True)
     if "${" in rendered:
         raise PolicyError("the policy document uses a variable in a place where none is filled in")
     if len(rendered) > MAX_POLICY_CHARS:
@@ -47,6 +47,13 @@ def render_session_policy(
             f"the session policy has {len(rendered)} characters, more than the {MAX_POLICY_CHARS} allowed"
         )
     return rendered
+
+
+def _without_sids(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without the names of its statements, which are for people and count against its length."""
+    statements = cast("list[dict[str, Any]]", document["Statement"])
+    kept = [{name: value for name, value in each.items() if name != "Sid"} for each in statements]
+    return {**document, "Statement": kept}
 
 
 def _filled(node: Any, values: Mapping[str, str]) -> Any:

@@ -19,6 +19,10 @@ AUDIENCE = "https://tenantscope.sandbox/mcp"
 TAGS_CLAIM = "https://aws.amazon.com/tags"
 TENANT_SCOPES = (
     "tenants:read",
+    "tenants:write",
+    "users:read",
+    "users:write",
+    "audit:read",
     "costs:read",
     "usage:read",
     "cache:read",

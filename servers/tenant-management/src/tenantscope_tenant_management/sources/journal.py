@@ -1,0 +1,167 @@
+"""The journal table: audit entries, events not yet sent, tags to find tenants by, workflows; written all or nothing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from tenantscope_core.stores.aws import AwsCaller
+
+from tenantscope_tenant_management.audit import Actor, Entry, Head
+
+BY_KIND = "byKind"
+HEAD = "audit-head"
+EVENTS_WAITING = "event:waiting"
+
+Item = dict[str, Any]
+_serialise, _deserialise = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+
+def typed(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values as DynamoDB takes them; what is None is left out."""
+    return {name: _serialise(value) for name, value in item.items() if value is not None}
+
+
+def plain(item: Mapping[str, Any]) -> Item:
+    """DynamoDB's values as plain ones."""
+    return {name: _deserialise(value) for name, value in item.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items in order, and the key after which the next page begins; None at the end."""
+
+    items: list[Item]
+    next_key: Item | None
+
+
+class Journal:
+    """Reads the journal with the session of the call, and makes the parts of a transaction that write to it."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    async def get(self, aws: AwsCaller, tenant: str, entry: str) -> Item | None:
+        """One item, read consistently (by query: one right serves for one and for many)."""
+        page = await self._query(
+            aws, "tenantId = :t AND entry = :e", {":t": tenant, ":e": entry}, limit=1, consistent=True
+        )
+        return page.items[0] if page.items else None
+
+    async def head(self, aws: AwsCaller, tenant: str) -> Head:
+        """The newest entry of a tenant's chain."""
+        item = await self.get(aws, tenant, HEAD)
+        return Head.none() if item is None else Head(int(item["seq"]), item["hash"], datetime.fromisoformat(item["at"]))
+
+    async def listed(
+        self, aws: AwsCaller, tenant: str, first: str, last: str, *, limit: int, newest: bool = False,
+        after: Item | None = None,
+    ) -> Page:  # fmt: skip
+        """Items of a tenant from `first` to `last` in order of `entry`, backwards if `newest` first."""
+        values = {":t": tenant, ":a": first, ":b": last}
+        condition = "tenantId = :t AND entry BETWEEN :a AND :b"
+        return await self._query(aws, condition, values, limit=limit, consistent=True, backwards=newest, after=after)
+
+    async def found(
+        self, aws: AwsCaller, kind: str, *, limit: int, prefix: str = "", newest: bool = False,
+        between: tuple[str, str] | None = None, after: Item | None = None,
+    ) -> Page:  # fmt: skip
+        """Items of all tenants by kind, in order of `kindSort`; the fleet's session alone may ask."""
+        condition, values = "kind = :k", {":k": kind}
+        if between is not None:
+            condition, values = f"{condition} AND kindSort BETWEEN :a AND :b", values | {
+                ":a": between[0], ":b": between[1],
+            }  # fmt: skip
+        elif prefix:
+            condition, values = f"{condition} AND begins_with(kindSort, :p)", values | {":p": prefix}
+        return await self._query(aws, condition, values, limit=limit, index=BY_KIND, backwards=newest, after=after)
+
+    async def _query(
+        self, aws: AwsCaller, condition: str, values: Mapping[str, Any], *, limit: int, index: str | None = None,
+        consistent: bool = False, backwards: bool = False, after: Item | None = None,
+    ) -> Page:  # fmt: skip
+        more: dict[str, Any] = {} if after is None else {"ExclusiveStartKey": typed(after)}
+        if index is not None:
+            more["IndexName"] = index
+        answer = await aws.call(
+            "dynamodb", "query", TableName=self.table, KeyConditionExpression=condition,
+            ExpressionAttributeValues=typed(values), Limit=limit, ConsistentRead=consistent,
+            ScanIndexForward=not backwards, **more,
+        )  # fmt: skip
+        last = answer.get("LastEvaluatedKey")
+        return Page([plain(item) for item in answer.get("Items", [])], None if last is None else plain(last))
+
+    # Parts of a transaction
+
+    def new(self, item: Item) -> dict[str, Any]:
+        """Put what must not be there yet."""
+        return self._put(item, "attribute_not_exists(entry)", {})
+
+    def put(self, item: Item, *, expected: tuple[str, Any] | None = None) -> dict[str, Any]:
+        """Put in place of whatever is there; `expected` names an attribute and the value that it must still have."""
+        if expected is None:
+            return self._put(item, None, {})
+        name, value = expected
+        return self._put(item, "#x = :x", {"#x": name}, {":x": value})
+
+    def entry(self, entry: Entry, head: Head) -> list[dict[str, Any]]:
+        """Add an audit entry after `head`, which must still be the newest."""
+        now = {"tenantId": entry.tenant, "entry": HEAD, "seq": entry.seq, "hash": entry.hash, "at": _time(entry.at)}
+        follows = self.new(now) if head.seq == 0 else self.put(now, expected=("hash", head.hash))
+        return [self.new(item_of(entry)), follows]
+
+    def _put(
+        self, item: Item, condition: str | None, names: Mapping[str, str], values: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        put: dict[str, Any] = {"TableName": self.table, "Item": typed(item)}
+        if condition is not None:
+            put["ConditionExpression"] = condition
+        if names:
+            put["ExpressionAttributeNames"] = dict(names)
+        if values:
+            put["ExpressionAttributeValues"] = typed(values)
+        return {"Put": put}
+
+
+def item_of(entry: Entry) -> Item:
+    """An audit entry as the journal keeps it."""
+    at = _time(entry.at)
+    return {
+        "tenantId": entry.tenant, "entry": audit_key(at, entry.seq), "kind": f"audit:{at[:7]}",
+        "kindSort": f"{at}:{entry.tenant}:{entry.seq:012d}", "seq": entry.seq, "at": at,
+        "subject": entry.actor.subject, "audience": entry.actor.audience, "agents": list(entry.actor.agents),
+        "action": entry.action, "target": entry.target, "version": entry.version, "digest": entry.digest,
+        "salt": entry.salt, "details": entry.details, "previous": entry.previous, "hash": entry.hash,
+    }  # fmt: skip
+
+
+def entry_of(item: Item) -> Entry:
+    """The audit entry in an item of the journal."""
+    version = item.get("version")
+    return Entry(
+        tenant=item["tenantId"], seq=int(item["seq"]), at=datetime.fromisoformat(item["at"]),
+        actor=Actor(item["subject"], item["audience"], tuple(item["agents"])), action=item["action"],
+        target=item.get("target"), version=None if version is None else int(version), digest=item["digest"],
+        salt=item.get("salt"), details=item.get("details"), previous=item["previous"], hash=item["hash"],
+    )  # fmt: skip
+
+
+def audit_key(at: str, seq: int) -> str:
+    """Where an entry stands among its tenant's: by time, then by number."""
+    return f"audit:{at}:{seq:012d}"
+
+
+def event_item(tenant: str, number: int, at: datetime, fields: Sequence[str], detail: Mapping[str, Any]) -> Item:
+    """An event that waits to be sent: it follows audit entry `number`, which gives it its id."""
+    source, detail_type = fields
+    return {
+        "tenantId": tenant, "entry": f"event:{number:012d}:{detail_type}", "kind": EVENTS_WAITING,
+        "kindSort": f"{_time(at)}:{tenant}:{number:012d}", "source": source, "detailType": detail_type,
+        "detail": json.dumps(detail, sort_keys=True),
+    }  # fmt: skip
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")
