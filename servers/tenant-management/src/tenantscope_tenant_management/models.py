@@ -31,12 +31,15 @@ class CallerView(Answer):
 
 
 class Quota(Answer):
-    """A limit of the tenant and, where it is metered, how much of it is used."""
+    """A limit of the tenant and, where it is measured, how much of it is used."""
 
     name: str
     limit: int
-    used: int | None = Field(default=None, description="Left out where nothing meters it.")
+    used: int | None = Field(default=None, description="Left out where nothing measures it.")
     used_as_of: datetime | None = Field(default=None, description="When `used` was measured.")
+    at_least: bool = Field(default=False, description="Whether counting stopped at `used`.")
+    held_by: str | None = Field(default=None, description="What refuses more here; else the product has to.")
+    own: bool = Field(default=False, description="Whether it is the tenant's own exception from its tier.")
 
 
 class TenantProfile(Answer):
@@ -44,7 +47,9 @@ class TenantProfile(Answer):
 
     tenant_id: str
     name: str
-    status: str = Field(description="active, trial, pending, suspended, offboarding or offboarded.")
+    status: str = Field(description="active, trial, pending, suspended, offboarding, offboarded or failed.")
+    status_reason: str | None = Field(default=None, description="Why it is suspended.")
+    legal_hold: bool = Field(default=False, description="Whether its data must be kept: it cannot be offboarded.")
     tier: str
     plan: str | None = None
     email: str | None = None

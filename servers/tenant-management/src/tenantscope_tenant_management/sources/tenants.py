@@ -1,0 +1,91 @@
+"""One tenant's record: read, and changed with all that hangs on it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tenantscope_core.results.errors import NotFound
+
+from tenantscope_tenant_management.audit import Note, changes
+from tenantscope_tenant_management.changes import Record, version_of, visible
+from tenantscope_tenant_management.conflicts import Since, TenantChanged
+from tenantscope_tenant_management.events import Event
+from tenantscope_tenant_management.registry import DamagedRecord
+from tenantscope_tenant_management.sources.journal import Item, Journal, entry_of
+from tenantscope_tenant_management.sources.recording import Asked, Change, RecordChanged, Recorder
+from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged
+from tenantscope_tenant_management.sources.tags import tag_parts
+
+_LOOKED_BACK = 50
+
+
+class Tenants:
+    """Reads a record, and writes it with its audit entry, its tags and its events."""
+
+    def __init__(self, registry: RegistryTable, journal: Journal, recorder: Recorder) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._recorder = recorder
+
+    async def read(self, call: Asked, tenant: str) -> Item:
+        """A tenant's record.
+
+        Raises:
+            NotFound: There is none.
+        """
+        record = await self._registry.get(call.aws, tenant)
+        if record is None:
+            raise NotFound("The registry has no such tenant; list_tenants shows those it has.", parameter="tenant_id")
+        return record
+
+    async def read_at(self, call: Asked, tenant: str, version: int) -> Item:
+        """A tenant's record, at the version that a change was decided on.
+
+        Raises:
+            NotFound: There is none.
+            TenantChanged: It is at another version.
+        """
+        record = await self.read(call, tenant)
+        if current(record) != version:
+            raise await self._conflict(call, tenant, version)
+        return record
+
+    async def save(
+        self, call: Asked, before: Record, after: Record, action: str, *, events: Sequence[Event] = (),
+        note: str | None = None, parts: Sequence[dict[str, Any]] = (), target: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Write a record as it should be, in place of what was read.
+
+        Raises:
+            TenantChanged: It is not what was read any more; nothing was written.
+        """
+        tenant = str(after["tenantId"])
+        was, now = changes(visible(before), visible(after))
+        written = Note(action, target=target, before=was, after={**now, **(extra or {})}, note=note)
+        hanging = [*tag_parts(self._journal, before, after), *parts]
+        try:
+            await self._recorder.write(
+                call, tenant, written, change=Change(dict(before), dict(after)), events=events, parts=hanging
+            )
+        except RecordChanged:
+            raise await self._conflict(call, tenant, current(before)) from None
+
+    async def _conflict(self, call: Asked, tenant: str, version: int) -> TenantChanged:
+        now = current(await self.read(call, tenant))
+        page = await self._journal.listed(call.aws, tenant, "audit:", "audit;", limit=_LOOKED_BACK, newest=True)
+        later = [entry_of(item) for item in page.items if int(item.get("version") or 0) > version]
+        fields = sorted({name for entry in later for side in ("before", "after") for name in entry.shown.get(side, {})})
+        complete = now == version or {entry.version for entry in later} >= set(range(version + 1, now + 1))
+        return TenantChanged(version, Since(now, fields, complete))
+
+
+def current(record: Record) -> int:
+    """The version of a record.
+
+    Raises:
+        DataFault: It has none that can be read.
+    """
+    try:
+        return version_of(record)
+    except DamagedRecord as error:
+        raise damaged(error) from error
