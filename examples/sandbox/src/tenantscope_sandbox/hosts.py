@@ -40,6 +40,8 @@ def server_env(
         "TENANTSCOPE_TENANTS_TABLE": sandbox.table,
         "TENANTSCOPE_VALKEY_URL": sandbox.valkey_url,
     }
+    if sandbox.has_role(server, "admin"):
+        environment["TENANTSCOPE_ADMIN_ROLE_ARN"] = sandbox.role_arn(server, "admin")
     if server in ON_DATASETS:
         environment |= {
             "TENANTSCOPE_DATASETS_BUCKET": sandbox.bucket,
