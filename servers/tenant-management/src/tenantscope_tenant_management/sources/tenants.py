@@ -6,10 +6,10 @@ from typing import Any
 from tenantscope_core.results.errors import NotFound
 
 from tenantscope_tenant_management.audit import Note, changes
-from tenantscope_tenant_management.changes import Record, version_of, visible
+from tenantscope_tenant_management.changes import Record, overrides_of, version_of, visible
 from tenantscope_tenant_management.conflicts import Since, TenantChanged
 from tenantscope_tenant_management.events import Event
-from tenantscope_tenant_management.registry import DamagedRecord
+from tenantscope_tenant_management.registry import DamagedRecord, profile
 from tenantscope_tenant_management.sources.journal import Item, Journal, entry_of
 from tenantscope_tenant_management.sources.recording import Asked, Change, RecordChanged, Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged
@@ -27,14 +27,20 @@ class Tenants:
         self._recorder = recorder
 
     async def read(self, call: Asked, tenant: str) -> Item:
-        """A tenant's record.
+        """A tenant's record, every part of which can be read.
 
         Raises:
             NotFound: There is none.
+            DataFault: It is damaged; nothing is made of it.
         """
         record = await self._registry.get(call.aws, tenant)
         if record is None:
             raise NotFound("The registry has no such tenant; list_tenants shows those it has.", parameter="tenant_id")
+        try:
+            profile(record)
+            overrides_of(record)
+        except DamagedRecord as error:
+            raise damaged(error) from error
         return record
 
     async def read_at(self, call: Asked, tenant: str, version: int) -> Item:
@@ -45,7 +51,7 @@ class Tenants:
             TenantChanged: It is at another version.
         """
         record = await self.read(call, tenant)
-        if current(record) != version:
+        if version_of(record) != version:
             raise await self._conflict(call, tenant, version)
         return record
 
@@ -68,24 +74,13 @@ class Tenants:
                 call, tenant, written, change=Change(dict(before), dict(after)), events=events, parts=hanging
             )
         except RecordChanged:
-            raise await self._conflict(call, tenant, current(before)) from None
+            raise await self._conflict(call, tenant, version_of(before)) from None
 
     async def _conflict(self, call: Asked, tenant: str, version: int) -> TenantChanged:
-        now = current(await self.read(call, tenant))
+        now = version_of(await self.read(call, tenant))
         page = await self._journal.listed(call.aws, tenant, "audit:", "audit;", limit=_LOOKED_BACK, newest=True)
         later = [entry_of(item) for item in page.items if int(item.get("version") or 0) > version]
         fields = sorted({name for entry in later for side in ("before", "after") for name in entry.shown.get(side, {})})
         complete = now == version or {entry.version for entry in later} >= set(range(version + 1, now + 1))
         return TenantChanged(version, Since(now, fields, complete))
 
-
-def current(record: Record) -> int:
-    """The version of a record.
-
-    Raises:
-        DataFault: It has none that can be read.
-    """
-    try:
-        return version_of(record)
-    except DamagedRecord as error:
-        raise damaged(error) from error
