@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from tenantscope_tenant_management.models import Quota, TenantProfile, TenantSummary
+from tenantscope_tenant_management.tiers import ENFORCED
 
 Status = Literal["active", "trial", "pending", "suspended", "offboarding", "offboarded"]
 
@@ -20,8 +21,19 @@ def stored_status(status: Status) -> str:
     return status.capitalize()
 
 
-def profile(item: Mapping[str, Any]) -> TenantProfile:
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much of a quota is used; `at_least` where counting stopped there."""
+
+    used: int
+    as_of: datetime | None = None
+    at_least: bool = False
+
+
+def profile(item: Mapping[str, Any], use: Mapping[str, Use] | None = None) -> TenantProfile:
     """The whole record of an item (plain values, as DynamoDB's deserialiser gives them).
+
+    `use` is how much of each quota is used, what the record itself says if left out.
 
     Raises:
         DamagedRecord: It has no id, name, status or tier, a quota or version that is no number, or a config that is no
@@ -32,12 +44,14 @@ def profile(item: Mapping[str, Any]) -> TenantProfile:
         tenant_id=seen.tenant_id,
         name=seen.name,
         status=seen.status,
+        status_reason=_text(item.get("statusReason")),
+        legal_hold=item.get("legalHold") is True,
         tier=seen.tier,
         plan=_text(item.get("plan")),
         email=_text(item.get("email")),
         tags=seen.tags,
         entitlements=sorted(str(name) for name in _items(item.get("entitlements"))),
-        quotas=_quotas(mapping_of(item.get("quotas")), mapping_of(item.get("quotaUse"))),
+        quotas=_quotas(item, recorded_use(item) if use is None else use),
         config=config_of(item.get("tenantConfig")),
         created=_time(item.get("createdAt")),
         last_active=seen.last_active,
@@ -76,18 +90,35 @@ class TenantFilter:
     inactive_since: datetime | None = None
 
 
-def _quotas(limits: Mapping[str, Any], use: Mapping[str, Any]) -> list[Quota]:
-    """Quotas in order of name. `quotaUse` holds `{name: {used, asOf}}`, written by whatever meters a quota."""
+def recorded_use(item: Mapping[str, Any]) -> dict[str, Use]:
+    """Use of quotas as a record has it: `quotaUse` holds `{name: {used, asOf}}`.
+
+    Raises:
+        DamagedRecord: A use is no number.
+    """
+    kept = {name: mapping_of(measured) for name, measured in mapping_of(item.get("quotaUse")).items()}
+    return {
+        name: Use(whole(measured["used"], "quotaUse"), _time(measured.get("asOf")))
+        for name, measured in kept.items()
+        if measured.get("used") is not None
+    }
+
+
+def _quotas(item: Mapping[str, Any], use: Mapping[str, Use]) -> list[Quota]:
+    """Quotas in order of name."""
+    own = mapping_of(item.get("quotaOverrides"))
     found: list[Quota] = []
-    for name, limit in sorted(limits.items()):
-        measured = mapping_of(use.get(name))
-        used = measured.get("used")
+    for name, limit in sorted(mapping_of(item.get("quotas")).items()):
+        measured = use.get(name)
         found.append(
             Quota(
                 name=name,
                 limit=whole(limit, "quotas"),
-                used=None if used is None else whole(used, "quotaUse"),
-                used_as_of=_time(measured.get("asOf")),
+                used=None if measured is None else measured.used,
+                used_as_of=None if measured is None else measured.as_of,
+                at_least=measured is not None and measured.at_least,
+                held_by=ENFORCED.get(name),
+                own=name in own,
             )
         )
     return found

@@ -1,8 +1,8 @@
 """The server: its name, what it tells a model, its tools."""
 
-from tenantscope_core.serving.spec import ServerSpec
+from tenantscope_core.serving.spec import Command, ServerSpec
 
-from tenantscope_tenant_management import __version__
+from tenantscope_tenant_management import __version__, publish_tiers_command
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.open import Sources, open_sources
 from tenantscope_tenant_management.tools import TOOLS
@@ -21,4 +21,12 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     tools=TOOLS,
     settings=Settings,
     open_sources=open_sources,
+    commands=(
+        Command(
+            name="publish-tiers",
+            help="publish the tiers of a file, and bring every tenant's terms up to date",
+            add_arguments=publish_tiers_command.add_arguments,
+            run=publish_tiers_command.publish_tiers,
+        ),
+    ),
 )

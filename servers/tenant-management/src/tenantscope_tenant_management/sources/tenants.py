@@ -83,4 +83,3 @@ class Tenants:
         fields = sorted({name for entry in later for side in ("before", "after") for name in entry.shown.get(side, {})})
         complete = now == version or {entry.version for entry in later} >= set(range(version + 1, now + 1))
         return TenantChanged(version, Since(now, fields, complete))
-

@@ -1,16 +1,17 @@
 """Tiers as they were published: in the journal, under a key that no tenant can have, readable by every caller."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from tenantscope_core.results.errors import InvalidArgument, NotSetUp
 from tenantscope_core.stores.aws import AwsCaller
 
-from tenantscope_tenant_management.registry import mapping_of, whole
 from tenantscope_tenant_management.sources.journal import Item, Journal
 from tenantscope_tenant_management.tiers import Tier
-from tenantscope_tenant_management.tiers_file import MAX_TIERS
 
-OWNER = ":tiers"
+OWNER, ENTRY = ":tiers", "tiers"
 
 
 class TierTable:
@@ -21,8 +22,8 @@ class TierTable:
 
     async def all(self, aws: AwsCaller) -> list[Tier]:
         """Every tier, the least first."""
-        page = await self._journal.listed(aws, OWNER, "tier:", "tier;", limit=MAX_TIERS)
-        return [_tier(item) for item in page.items]
+        item = await self._journal.get(aws, OWNER, ENTRY)
+        return [] if item is None else [_tier(each) for each in json.loads(item["document"])]
 
     async def one(self, aws: AwsCaller, name: str) -> Tier:
         """The tier of a name.
@@ -41,17 +42,10 @@ class TierTable:
         return found[0]
 
 
-def tier_items(listed: Sequence[Tier]) -> list[Item]:
-    """Tiers as the journal keeps them, in their order."""
-    return [
-        {
-            "tenantId": OWNER, "entry": f"tier:{position:02d}", "name": tier.name, "title": tier.title,
-            "description": tier.description, "features": list(tier.features), "quotas": dict(tier.quotas),
-        }
-        for position, tier in enumerate(listed)
-    ]  # fmt: skip
+def tiers_item(listed: Sequence[Tier]) -> Item:
+    """Tiers as the journal keeps them: one document, so that they change all at once."""
+    return {"tenantId": OWNER, "entry": ENTRY, "document": json.dumps([asdict(tier) for tier in listed])}
 
 
-def _tier(item: Item) -> Tier:
-    quotas = {name: whole(limit, "quotas") for name, limit in mapping_of(item["quotas"]).items()}
-    return Tier(item["name"], item["title"], item["description"], tuple(item["features"]), quotas)
+def _tier(given: Mapping[str, Any]) -> Tier:
+    return Tier(given["name"], given["title"], given["description"], tuple(given["features"]), given["quotas"])

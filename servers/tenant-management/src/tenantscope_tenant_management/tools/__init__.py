@@ -1,7 +1,19 @@
 """The tools, one file each, in the order in which hosts list them."""
 
 from tenantscope_tenant_management.tools.get_tenant import get_tenant
+from tenantscope_tenant_management.tools.list_audit_events import list_audit_events
 from tenantscope_tenant_management.tools.list_tenants import list_tenants
+from tenantscope_tenant_management.tools.list_tiers import list_tiers
+from tenantscope_tenant_management.tools.update_tenant import update_tenant
+from tenantscope_tenant_management.tools.update_tenant_config import update_tenant_config
 from tenantscope_tenant_management.tools.whoami import whoami
 
-TOOLS = (whoami, get_tenant, list_tenants)
+TOOLS = (
+    whoami,
+    get_tenant,
+    update_tenant_config,
+    list_tenants,
+    update_tenant,
+    list_tiers,
+    list_audit_events,
+)

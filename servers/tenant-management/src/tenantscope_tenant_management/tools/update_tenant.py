@@ -33,7 +33,9 @@ class TenantUpdate(Answer):
     tenant_id: str
     version: int = Field(description="The version after it; before it, where it is only tried.")
     dry_run: bool = Field(description="Whether it was only tried: nothing is written then.")
-    changes: list[FieldChange] = Field(description="Fields that change; none: it is so already, and nothing is written.")
+    changes: list[FieldChange] = Field(
+        description="Fields that change; none: it is so already, and nothing is written."
+    )
     effect: TermsEffect | None = Field(default=None, description="What it means for what the tenant may use.")
     followed_within_seconds: int = Field(description="When every server follows, at the latest.")
     next: str | None = Field(default=None, description="What to call next.")
