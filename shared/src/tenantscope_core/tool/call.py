@@ -12,12 +12,17 @@ from tenantscope_core.results.cursors import Cursors
 SourcesT = TypeVar("SourcesT")
 
 
+async def _no_fleet() -> TenantSession:
+    raise LookupError("no session for the fleet goes with this call")
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[SourcesT]):
     """One admitted call.
 
     `tenant` is whose data the call is about: the caller's own tenant, or for the provider the tenant it named; None
     means the whole fleet, which only the provider can ask about. `aws` signs with credentials vended for exactly that.
+    `fleet` gives the provider's session for the fleet, for a call about one tenant that has to look at another.
     """
 
     caller: Caller
@@ -27,6 +32,7 @@ class Call(Generic[SourcesT]):
     now: datetime
     cursors: Cursors
     report_progress: Callable[[float, float | None, str | None], Awaitable[None]]
+    fleet: Callable[[], Awaitable[TenantSession]] = _no_fleet
 
     @property
     def one_tenant(self) -> str:

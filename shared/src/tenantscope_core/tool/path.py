@@ -1,5 +1,6 @@
 """The path of a call: identify, authorise, admit, vend, run, shape, meter. Each step may refuse; none is skipped."""
 
+import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -135,8 +136,16 @@ class ToolPath(Generic[SourcesT]):
                     server=self._server, tool=tool.name, tenant=tenant, subject=caller.subject
                 ),
                 report_progress=report_progress,
+                fleet=functools.partial(_fleet, gate, self._server, identity),
             )
             return answered(await tool.function(call, **bound))
+
+
+async def _fleet(gate: Gatekeepers, server: str, identity: Identity) -> TenantSession:
+    """The fleet's session for the provider's caller; a tenant's has none."""
+    if not identity.caller.is_provider:
+        raise LookupError("a tenant's caller has no session for the fleet")
+    return await vend(gate, server, identity, None)
 
 
 async def vend(gate: Gatekeepers, server: str, identity: Identity, tenant: str | None) -> TenantSession:

@@ -101,6 +101,11 @@ class Recorder:
             return entry
         raise Unavailable("Many are writing to this tenant at once; try again.", retry_after_seconds=1.0)
 
+    async def send_waiting(self, call: Asked, tenant: str) -> int:
+        """Send what an earlier call could not send of one tenant's events; how many were sent."""
+        require_owner(call.aws, tenant)
+        return await self._bus.send_waiting(call.aws, tenant)
+
     def _entry(self, call: Asked, tenant: str, head: Head, note: Note, change: Change | None) -> Entry:
         version = None if change is None else int(change.after["version"])
         return next_entry(

@@ -1,0 +1,78 @@
+"""`create_tenant`."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+from tenantscope_core.results.errors import InvalidArgument
+from tenantscope_core.tool import Call, Effects, ShownTo, tool
+
+from tenantscope_tenant_management.changes import checked_email, checked_name, merged_tags
+from tenantscope_tenant_management.config_patch import patched, require_fit
+from tenantscope_tenant_management.lifecycle_answers import Onboarded, progress
+from tenantscope_tenant_management.sources.open import Sources
+from tenantscope_tenant_management.sources.workflows.taking_in import Request
+
+
+@tool(
+    shown_to=ShownTo.PROVIDER,
+    scopes={"tenants:write"},
+    effects=Effects(read_only=False, destructive=False, idempotent=True, open_world=True),
+    names_tenant="required",
+)
+async def create_tenant(
+    call: Call[Sources],
+    name: Annotated[str, Field(description="The tenant's name, as people know it.")],
+    tier: Annotated[
+        str | None, Field(description="A tier of list_tiers; that of `like` if left out.", min_length=1, max_length=63)
+    ] = None,
+    like: Annotated[
+        str | None,
+        Field(description="A tenant whose tier, plan, tags and settings it gets.", pattern=r"^[A-Za-z0-9_-]{1,63}$"),
+    ] = None,
+    email: Annotated[str | None, Field(description="The tenant's contact.")] = None,
+    admin_email: Annotated[str | None, Field(description="Its first user, an admin, who is invited by e-mail.")] = None,
+    plan: Annotated[str | None, Field(description="Its plan, if not the tier's own.", min_length=1, max_length=63)] = None,
+    tags: Annotated[dict[str, str] | None, Field(description="Tags to find it by.", max_length=20)] = None,
+    config: Annotated[dict[str, Any] | None, Field(description="Settings, over those of `like`.")] = None,
+    sample_data: Annotated[bool, Field(description="Switch on the product's sample data for it.")] = False,
+    request_key: Annotated[
+        str | None,
+        Field(description="The same key and arguments go on with one request; made from these if left out.",
+              pattern=r"^[A-Za-z0-9_.:-]{1,100}$"),
+    ] = None,
+) -> Onboarded:  # fmt: skip
+    """Take in a new tenant under the id in tenant_id, step by step, up to where its users can sign in and call.
+
+    Safe to repeat: the same call goes on where one stopped, and does nothing twice. A step that fails for good undoes
+    what was done.
+    """
+    sources, tenant = call.sources, call.one_tenant
+    sources.require_admin()
+    model = None if like is None else await sources.taking_in.model(call, like)
+    chosen = tier or (model.tier if model else None)
+    if chosen is None:
+        raise InvalidArgument("tier is required unless `like` names a tenant.", parameter="tier")
+    await sources.tiers.one(call.aws, chosen)
+    settings = patched(model.config if model else {}, config or {})
+    require_fit(settings, sources.config_schema)
+    request = Request(
+        name=checked_name(name),
+        tier=chosen,
+        email=None if email is None else checked_email(email),
+        admin_email=None if admin_email is None else checked_email(admin_email),
+        plan=plan or (model.plan if model and model.tier == chosen else None),
+        tags=merged_tags({"tags": model.tags if model else {}}, tags or {}),
+        config=settings,
+        sample_data=sample_data,
+    )
+    flow = await sources.taking_in.take_in(call, tenant, request_key, request)
+    record = await sources.tenants.read(call, tenant)
+    return Onboarded(
+        tenant_id=tenant,
+        name=str(record["tenantName"]),
+        tier=str(record["tier"]),
+        status=str(record["tenantStatus"]).lower(),
+        version=int(record["version"]),
+        workflow=progress(flow),
+        next=None if flow.finished else "create_tenant with the same arguments goes on with it",
+    )
