@@ -10,7 +10,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import MINISTACK_VERSION, athena_access, checkpoints, dynamodb_access, policy_variables, web_identity
+from . import (
+    MINISTACK_VERSION,
+    athena_access,
+    checkpoints,
+    dynamodb_access,
+    policy_variables,
+    read_capacity,
+    service_access,
+    web_identity,
+)
 
 
 def main() -> None:
@@ -26,6 +35,8 @@ def main() -> None:
     import_module("ministack.app")
     policy_variables.teach()
     dynamodb_access.teach()
+    read_capacity.teach()
+    service_access.teach()
     web_identity.teach()
     athena_access.teach()
     checkpoints.teach_sessions()
