@@ -23,12 +23,14 @@ def narrowed(stocked: Sandbox) -> Narrowed:
     role = make_role(stocked, "wide", {"Effect": "Allow", "Action": "*", "Resource": "*"})
     sts = stocked.client("sts", stocked.execution)
 
-    def client(service: str, actions: list[str], resource: str, condition: dict[str, Any] | None = None) -> Any:
-        statement = {"Effect": "Allow", "Action": [f"{service}:{action}" for action in actions], "Resource": resource}
+    def client(
+        prefix: str, actions: list[str], resource: str, condition: dict[str, Any] | None = None, service: str = ""
+    ) -> Any:
+        statement = {"Effect": "Allow", "Action": [f"{prefix}:{action}" for action in actions], "Resource": resource}
         policy = json.dumps({"Statement": [statement | ({"Condition": condition} if condition else {})]})
         found = sts.assume_role(RoleArn=role, RoleSessionName="test", Policy=policy)["Credentials"]
         keys = Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
-        return stocked.client(service, keys)
+        return stocked.client(service or prefix, keys)
 
     return client
 
@@ -187,3 +189,27 @@ def test_log_groups_and_streams_are_deleted_by_name_and_groups_listed_on_all_of_
     lister = narrowed("logs", ["DescribeLogGroups"], arn(stocked, "logs", "log-group:*"))
     found = lister.describe_log_groups(logGroupNamePrefix="/life/acme")["logGroups"]
     assert [group.get("logGroupName") for group in found] == ["/life/acme_corp"]
+
+
+def test_tagged_resources_come_in_pages_and_each_once(stocked: Sandbox, narrowed: Narrowed):
+    tags = {"TenantId": "paged"}
+    for number in range(3):
+        stocked.client("sqs").create_queue(QueueName=f"paged-{number}", tags=tags)
+        stocked.client("logs").create_log_group(logGroupName=f"/paged/{number}", tags=tags)
+    stocked.client("sqs").create_queue(QueueName="untagged")
+    client = narrowed("tag", ["GetResources"], "*", service="resourcegroupstaggingapi")
+    pages = client.get_paginator("get_resources")
+    options = {"TagFilters": [{"Key": "TenantId", "Values": ["paged"]}]}
+    found = [page["ResourceTagMappingList"] for page in pages.paginate(ResourcesPerPage=4, **options)]
+    assert [len(page) for page in found] == [4, 2]
+    arns = {each["ResourceARN"] for page in found for each in page}
+    assert arns == {
+        arn(stocked, *kind) for number in range(3)
+        for kind in (("sqs", f"paged-{number}"), ("logs", f"log-group:/paged/{number}"))
+    }  # fmt: skip
+    of_a_type = client.get_resources(ResourceTypeFilters=["logs:log-group"], **options)["ResourceTagMappingList"]
+    assert len(of_a_type) == 3
+    everything = client.get_resources()["ResourceTagMappingList"]
+    assert arn(stocked, "sqs", "untagged") not in {each["ResourceARN"] for each in everything}
+    with refused():
+        narrowed("tag", ["GetTagKeys"], "*", service="resourcegroupstaggingapi").get_resources(**options)

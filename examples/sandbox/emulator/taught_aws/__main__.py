@@ -18,6 +18,7 @@ from . import (
     policy_variables,
     read_capacity,
     service_access,
+    tagging_pages,
     web_identity,
 )
 
@@ -37,6 +38,7 @@ def main() -> None:
     dynamodb_access.teach()
     read_capacity.teach()
     service_access.teach()
+    tagging_pages.teach()
     web_identity.teach()
     athena_access.teach()
     checkpoints.teach_sessions()
