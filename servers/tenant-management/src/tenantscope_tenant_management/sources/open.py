@@ -9,21 +9,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from tenantscope_core.results.errors import NotSetUp
 from tenantscope_core.serving.settings import PREFIX, WrongSettings
 from tenantscope_core.serving.spec import Runtime
-from tenantscope_core.tool import Tool
+from tenantscope_core.tool import Call, Tool
 
 from tenantscope_tenant_management.events import Plane
 from tenantscope_tenant_management.isolation import Broker
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.audit_trail import Trail
+from tenantscope_tenant_management.sources.cognito_directory import CognitoDirectory
+from tenantscope_tenant_management.sources.directory import Directory
 from tenantscope_tenant_management.sources.event_bus import EventBus
+from tenantscope_tenant_management.sources.external_directory import ExternalDirectory
 from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.quota_use import QuotaUse
 from tenantscope_tenant_management.sources.recording import Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
+from tenantscope_tenant_management.sources.turns import Turns
+from tenantscope_tenant_management.sources.user_changes import UserChanges
+from tenantscope_tenant_management.sources.workflows import onboarding
+from tenantscope_tenant_management.sources.workflows.runner import Runner
+from tenantscope_tenant_management.sources.workflows.store import WorkflowStore
+from tenantscope_tenant_management.sources.workflows.taking_in import TakingIn
+
+_SHARE_OF_A_CALL = 0.7
+"""How much of a call's time a workflow takes, so that there is an answer to say how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +49,25 @@ class Sources:
     tenants: Tenants
     tiers: TierTable
     trail: Trail
+    directory: Directory
+    user_changes: UserChanges
+    taking_in: TakingIn
     use: QuotaUse
     config_schema: Mapping[str, Any] | None
+    administers: bool
     broker: Broker
     tools: Sequence[Tool]
+
+    def require_admin(self) -> None:
+        """Let a call pass that changes tenants, where this server was set up for it.
+
+        Raises:
+            NotSetUp: It was set up to read.
+        """
+        if not self.administers:
+            raise NotSetUp(
+                f"This server was set up to read tenants; to change them its operator sets {PREFIX}ADMIN_ROLE_ARN."
+            )
 
 
 @asynccontextmanager
@@ -52,15 +80,38 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     settings = runtime.settings
     registry, journal = RegistryTable(settings.tenants_table), Journal(settings.journal_table)
     recorder = open_recorder(settings, registry, journal)
+    tenants, tiers, directory = Tenants(registry, journal, recorder), TierTable(journal), directory_of(settings)
+    turns = Turns(journal, lease_seconds=settings.workflow_lease_seconds, new_holder=_random_text, jitter=random.random)
+    store = WorkflowStore(journal)
+    runner: Runner[Call[Any]] = Runner(
+        store,
+        lease_seconds=settings.workflow_lease_seconds,
+        budget_seconds=settings.call_timeout_seconds * _SHARE_OF_A_CALL,
+        new_owner=_random_text,
+        clock=runtime.clock,
+    )
     yield Sources(
         registry=registry,
         journal=journal,
         recorder=recorder,
-        tenants=Tenants(registry, journal, recorder),
-        tiers=TierTable(journal),
+        tenants=tenants,
+        tiers=tiers,
         trail=Trail(journal),
+        directory=directory,
+        user_changes=UserChanges(registry, recorder, directory, turns),
+        taking_in=TakingIn(
+            registry=registry,
+            journal=journal,
+            recorder=recorder,
+            tenants=tenants,
+            store=store,
+            runner=runner,
+            steps=onboarding.steps(tenants, tiers, directory, ()),
+            clock=runtime.clock,
+        ),
         use=QuotaUse(),
         config_schema=None if settings.config_schema is None else read_schema(settings.config_schema),
+        administers=settings.admin_role_arn is not None,
         broker=settings.broker,
         tools=runtime.tools,
     )
@@ -68,9 +119,17 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
 
 def open_recorder(settings: Settings, registry: RegistryTable, journal: Journal) -> Recorder:
     """What writes to both tables."""
-    named = {Plane.CONTROL: settings.control_plane_source, Plane.APPLICATION: settings.application_plane_source}
-    bus = EventBus(journal, bus=settings.event_bus, sources=named)
-    return Recorder(registry, journal, bus, new_salt=lambda: secrets.token_hex(16), jitter=random.random)
+    planes = {Plane.CONTROL: settings.control_plane_source, Plane.APPLICATION: settings.application_plane_source}
+    bus = EventBus(journal, bus=settings.event_bus, sources=planes)
+    return Recorder(registry, journal, bus, new_salt=_random_text, jitter=random.random)
+
+
+def directory_of(settings: Settings) -> Directory:
+    """Where the settings say that tenants' users are."""
+    if settings.user_pool_id is None:
+        return ExternalDirectory()
+    staff = [settings.provider_group] if settings.provider_group else []
+    return CognitoDirectory(settings.user_pool_id, staff=staff)
 
 
 def read_schema(path: Path) -> Mapping[str, Any]:
@@ -88,3 +147,7 @@ def read_schema(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError, library.SchemaError):
         raise WrongSettings([f"{PREFIX}CONFIG_SCHEMA must be a file with a JSON Schema"]) from None
     return cast(Mapping[str, Any], schema)
+
+
+def _random_text() -> str:
+    return secrets.token_hex(16)

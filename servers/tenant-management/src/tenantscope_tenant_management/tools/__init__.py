@@ -1,9 +1,12 @@
 """The tools, one file each, in the order in which hosts list them."""
 
+from tenantscope_tenant_management.tools.create_tenant import create_tenant
 from tenantscope_tenant_management.tools.get_tenant import get_tenant
 from tenantscope_tenant_management.tools.list_audit_events import list_audit_events
+from tenantscope_tenant_management.tools.list_tenant_users import list_tenant_users
 from tenantscope_tenant_management.tools.list_tenants import list_tenants
 from tenantscope_tenant_management.tools.list_tiers import list_tiers
+from tenantscope_tenant_management.tools.manage_tenant_user import manage_tenant_user
 from tenantscope_tenant_management.tools.update_tenant import update_tenant
 from tenantscope_tenant_management.tools.update_tenant_config import update_tenant_config
 from tenantscope_tenant_management.tools.whoami import whoami
@@ -13,7 +16,10 @@ TOOLS = (
     get_tenant,
     update_tenant_config,
     list_tenants,
+    create_tenant,
     update_tenant,
+    list_tenant_users,
+    manage_tenant_user,
     list_tiers,
     list_audit_events,
 )

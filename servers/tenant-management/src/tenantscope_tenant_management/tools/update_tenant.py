@@ -72,6 +72,7 @@ async def update_tenant(
 
     Says what the tenant gains, loses and then uses too much of; with `dry_run` before anything is done.
     """
+    call.sources.require_admin()
     tenant = call.one_tenant
     before = await call.sources.tenants.read_at(call, tenant, version)
     wanted: dict[str, Any] = {}

@@ -10,8 +10,8 @@ from tenantscope_core.results.errors import Conflict, InvalidArgument, NotFound
 from tenantscope_core.tool import Call
 
 from tenantscope_tenant_management.audit import Note
-from tenantscope_tenant_management.events import onboarding_requested, provisioning_failed
 from tenantscope_tenant_management.changes import changed, version_of
+from tenantscope_tenant_management.events import onboarding_requested, provisioning_failed
 from tenantscope_tenant_management.registry import DamagedRecord, config_of, mapping_of
 from tenantscope_tenant_management.sources.journal import Item, Journal
 from tenantscope_tenant_management.sources.recording import Change, PartChanged, RecordChanged, Recorder
