@@ -31,7 +31,9 @@ async def create_tenant(
     ] = None,
     email: Annotated[str | None, Field(description="The tenant's contact.")] = None,
     admin_email: Annotated[str | None, Field(description="Its first user, an admin, who is invited by e-mail.")] = None,
-    plan: Annotated[str | None, Field(description="Its plan, if not the tier's own.", min_length=1, max_length=63)] = None,
+    plan: Annotated[
+        str | None, Field(description="Its plan, if not the tier's own.", min_length=1, max_length=63)
+    ] = None,
     tags: Annotated[dict[str, str] | None, Field(description="Tags to find it by.", max_length=20)] = None,
     config: Annotated[dict[str, Any] | None, Field(description="Settings, over those of `like`.")] = None,
     sample_data: Annotated[bool, Field(description="Switch on the product's sample data for it.")] = False,

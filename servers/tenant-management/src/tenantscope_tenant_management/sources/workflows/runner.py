@@ -51,8 +51,15 @@ class Work(Generic[CallT]):
 class Step(Protocol[CallT]):
     """One step: does its part, or finds it done; undoes it, or finds nothing to undo."""
 
-    name: str
-    title: str
+    @property
+    def name(self) -> str:
+        """As it is kept."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """As a person is told that it begins."""
+        ...
 
     async def do(self, work: Work[CallT]) -> Done:
         """Do it. A ToolFailure that is no matter of waiting ends the workflow where that can be undone."""
