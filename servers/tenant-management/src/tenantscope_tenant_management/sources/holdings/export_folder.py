@@ -13,6 +13,9 @@ from tenantscope_core.stores.layout import within
 from tenantscope_tenant_management.holdings import Exported, manifest_text
 
 MANIFEST = "manifest.json"
+OF_A_TENANT = "/tenant_id="
+"""The delimiter of every listing. The role may list with no other, so that a listing that goes past one tenant's
+folders shows that there are such folders, and not whose."""
 MAX_COPY_BYTES = 5 * 1024**3  # what CopyObject takes
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MOST_PAGES = 10_000
@@ -36,7 +39,7 @@ class Version:
 
 async def version_pages(aws: AwsCaller, bucket: str, prefix: str) -> AsyncGenerator[list[Version]]:
     """All versions and delete markers below a prefix, up to 1,000 a page."""
-    question: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+    question: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "Delimiter": OF_A_TENANT}
     for _ in range(_MOST_PAGES):
         page = await aws.call("s3", "list_object_versions", **question)
         found = [_version(one) for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]]
@@ -44,7 +47,8 @@ async def version_pages(aws: AwsCaller, bucket: str, prefix: str) -> AsyncGenera
             yield found
         if not page.get("IsTruncated"):
             return
-        question |= {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+        question["KeyMarker"] = page["NextKeyMarker"]
+        question["VersionIdMarker"] = page.get("NextVersionIdMarker", "")
 
 
 class ExportFolder:

@@ -13,6 +13,7 @@ from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_tenant_management.holdings import Export, Exported, Held
 from tenantscope_tenant_management.sources.holdings.export_folder import (
     MAX_COPY_BYTES,
+    OF_A_TENANT,
     ExportFolder,
     Version,
     version_pages,
@@ -117,11 +118,13 @@ class Objects:
 
     async def _folders(self, aws: AwsCaller, tenant: str) -> list[str]:
         """Where the tenant's objects can be, also where only older versions are left of any tenant's."""
-        answer = await aws.call("s3", "list_object_versions", Bucket=self._bucket, Prefix=DATASETS, Delimiter="/")
+        answer = await aws.call(
+            "s3", "list_object_versions", Bucket=self._bucket, Prefix=DATASETS, Delimiter=OF_A_TENANT
+        )
         if answer.get("IsTruncated"):
             raise DataFault("There are more than 1,000 datasets; this server cannot tell all that a tenant holds.")
-        datasets: list[str] = [group["Prefix"] for group in answer.get("CommonPrefixes", [])]
-        return [f"{folder}tenant_id={tenant}/" for folder in (*datasets, f"{QUERY_RESULTS}/")]
+        folders: list[str] = [group["Prefix"] for group in answer.get("CommonPrefixes", [])]
+        return [f"{folder}{tenant}/" for folder in (*folders, f"{QUERY_RESULTS}{OF_A_TENANT}")]
 
     async def _versions(self, aws: AwsCaller, tenant: str) -> AsyncGenerator[list[Version]]:
         for folder in await self._folders(aws, tenant):
