@@ -14,12 +14,17 @@ SERVERS = HERE.parents[1] / "servers"
 TEMPLATE = HERE / "tenantscope.yaml"
 FLEET_ONLY = {"allocation_report", "access_log_report"}
 HEADER = "# Made by examples/deploy/generate.py from base.yaml, datasets.yaml, servers/*/policy*.json. Do not edit.\n"
-FOR_WHOM = {"Tenant": "one tenant, named by the session tag TenantId", "Provider": "the provider's own staff"}
+FOR_WHOM = {
+    "Tenant": "one tenant, named by the session tag TenantId",
+    "Provider": "the provider's own staff",
+    "Admin": "the provider's own staff with one tenant, named by the session tag TenantId",
+}
+POLICIES = {"Tenant": "policy.json", "Provider": "policy.provider.json", "Admin": "policy.admin.json"}
 
 Document = dict[str, Any]
 
 
-def template() -> str:
+def template(servers: Path = SERVERS) -> str:
     """Return the whole template, the same for the same inputs."""
     document: Document = yaml.safe_load((HERE / "base.yaml").read_text())
     tables: dict[str, dict[str, str]] = yaml.safe_load((HERE / "datasets.yaml").read_text())
@@ -29,8 +34,10 @@ def template() -> str:
             resources[f"{_pascal(name)}Table"] = _tenant_table(name, columns)
         resources[f"Fleet{_pascal(name)}Table"] = _fleet_table(name, columns)
     roles: list[str] = []
-    for folder in sorted(path.parent for path in SERVERS.glob("*/policy.json")):
-        for audience, file in (("Tenant", "policy.json"), ("Provider", "policy.provider.json")):
+    for folder in sorted(path.parent for path in servers.glob("*/policy.json")):
+        for audience, file in POLICIES.items():
+            if audience == "Admin" and not (folder / file).is_file():
+                continue  # most servers do nothing to a tenant that it could not do itself
             logical_id = f"{_pascal(folder.name)}{audience}Role"
             resources[logical_id] = _role(folder.name, audience, json.loads((folder / file).read_text()))
             outputs[f"{logical_id}Arn"] = {"Value": _arn(logical_id)}
@@ -79,10 +86,11 @@ def _role(server: str, audience: str, policy: Document) -> Document:
 
 
 def _tags(audience: str) -> Document:
-    """Return the conditions on session tags: a tenant's session names its tenant, a provider's names none."""
-    allowed = ["TenantId", "TenantTier"] if audience == "Tenant" else ["TenantTier"]
+    """Return the conditions on session tags: what is about one tenant names it, a provider's session names none."""
+    names_tenant = audience != "Provider"
+    allowed = ["TenantId", "TenantTier"] if names_tenant else ["TenantTier"]
     return {
-        "Null": {"aws:RequestTag/TenantId": "false" if audience == "Tenant" else "true"},
+        "Null": {"aws:RequestTag/TenantId": "false" if names_tenant else "true"},
         "ForAllValues:StringEquals": {"aws:TagKeys": allowed},
     }
 

@@ -64,14 +64,38 @@ def test_every_module_says_in_a_line_what_it_is(server: StandingServer):
 
 
 def test_policies_are_documents_that_iam_reads_and_grant_no_action_on_everything(server: StandingServer):
-    for name in ("policy.json", "policy.provider.json"):
-        document = json.loads((server.folder / name).read_text())
+    for path in server.folder.glob("policy*.json"):
+        document = json.loads(path.read_text())
         assert document["Version"] == "2012-10-17"
         for statement in document["Statement"]:
             assert statement["Effect"] == "Allow"
             actions, resources = one_or_many(statement["Action"]), one_or_many(statement["Resource"])
             assert "*" not in actions
             assert "*" not in resources or actions <= WITHOUT_RESOURCE
+
+
+def test_a_servers_policies_are_those_of_its_roles_and_its_wheel_carries_each(server: StandingServer):
+    names = {path.name for path in server.folder.glob("policy*.json")}
+    assert {"policy.json", "policy.provider.json"} <= names
+    assert names <= {"policy.json", "policy.provider.json", "policy.admin.json"}
+    build = tomllib.loads((server.folder / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    carried = build["targets"]["wheel"]["force-include"]
+    assert {name for name in carried if name.startswith("policy")} == names
+    assert all(carried[name] == f"{server.package}/{name}" for name in names)
+
+
+def test_a_policy_to_administer_with_and_a_setting_for_its_role_come_together(server: StandingServer):
+    has_policy = (server.folder / "policy.admin.json").is_file()
+    assert ("admin_role_arn" in server.spec.settings.model_fields) == has_policy
+
+
+def test_a_policy_to_administer_with_opens_one_tenant_at_a_time(server: StandingServer):
+    """Whatever it opens for data it names by the session's tag; what AWS grants on everything alone is said above."""
+    path = server.folder / "policy.admin.json"
+    statements: list[dict[str, Any]] = json.loads(path.read_text())["Statement"] if path.is_file() else []
+    for statement in statements:
+        if any(action.startswith(("dynamodb:", "s3:")) for action in one_or_many(statement["Action"])):
+            assert "${aws:PrincipalTag/TenantId}" in json.dumps(statement), statement
 
 
 @pytest.mark.requirement("one-version")

@@ -1,12 +1,15 @@
 """The production template: current, small enough as session policies, and enough for queries."""
 
+import importlib.util
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import yaml
 from tenantscope_sandbox import Sandbox
 
 REPOSITORY = Path(__file__).parents[3]
@@ -46,3 +49,50 @@ def test_the_bucket_is_private_encrypted_and_versioned(bare_sandbox: Sandbox):
     assert all(blocked.values())
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+
+
+@pytest.fixture
+def generate() -> ModuleType:
+    """The script that makes the template."""
+    spec = importlib.util.spec_from_file_location("generate", REPOSITORY / "examples/deploy/generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_server_with_a_policy_to_administer_gets_a_third_role_held_to_one_tenant_and_to_the_servers(
+    tmp_path: Path, generate: ModuleType
+):
+    for name in ("plain", "with-admin"):
+        (tmp_path / name).mkdir()
+        for file in ("policy.json", "policy.provider.json"):
+            (tmp_path / name / file).write_text((REPOSITORY / "servers/tenant-management" / file).read_text())
+    (tmp_path / "with-admin/policy.admin.json").write_text(
+        (REPOSITORY / "servers/tenant-management/policy.json").read_text().replace("GetItem", "PutItem")
+    )
+    made = yaml.safe_load(generate.template(tmp_path))
+    roles = {name for name, resource in made["Resources"].items() if resource["Type"] == "AWS::IAM::Role"}
+    assert {name for name in roles if name.startswith(("Plain", "WithAdmin"))} == {
+        "PlainTenantRole",
+        "PlainProviderRole",
+        *(f"WithAdmin{a}Role" for a in ("Tenant", "Provider", "Admin")),
+    }
+    assert {name for name in made["Outputs"] if name.endswith("AdminRoleArn")} == {"WithAdminAdminRoleArn"}
+    tenant, admin = (made["Resources"][f"WithAdmin{audience}Role"]["Properties"] for audience in ("Tenant", "Admin"))
+    assert admin["RoleName"] == {"Fn::Sub": "${AWS::StackName}-with-admin-admin"}
+    assert admin["AssumeRolePolicyDocument"]["Statement"] == tenant["AssumeRolePolicyDocument"]["Statement"][:1]
+    assert "PutItem" in json.dumps(admin["Policies"])
+    (assumes,) = made["Resources"]["ExecutionPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert {"Fn::GetAtt": ["WithAdminAdminRole", "Arn"]} in assumes["Resource"]
+
+
+def test_a_server_is_told_of_its_admin_role_where_the_stack_made_one(
+    bare_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+):
+    arn = "arn:aws:iam::000000000000:role/tenantscope-pricing-admin"
+    monkeypatch.setitem(bare_sandbox.outputs, "PricingAdminRoleArn", arn)
+    assert bare_sandbox.role_arn("pricing", "admin") == arn
+    assert bare_sandbox.server_env("pricing")["TENANTSCOPE_ADMIN_ROLE_ARN"] == arn
+    assert "TENANTSCOPE_ADMIN_ROLE_ARN" not in bare_sandbox.server_env("memory")

@@ -42,6 +42,8 @@ def server_env(
     }
     if server == "tenant-management":
         environment |= _of_tenant_management(sandbox)
+    if sandbox.has_role(server, "admin"):
+        environment["TENANTSCOPE_ADMIN_ROLE_ARN"] = sandbox.role_arn(server, "admin")
     if server in ON_DATASETS:
         environment |= {
             "TENANTSCOPE_DATASETS_BUCKET": sandbox.bucket,
@@ -68,7 +70,6 @@ def server_env(
 def _of_tenant_management(sandbox: "Sandbox") -> dict[str, str]:
     """What it needs to take a tenant in and to let it go: every store that a tenant leaves something in."""
     return {
-        "TENANTSCOPE_ADMIN_ROLE_ARN": sandbox.role_arn("tenant-management", "admin"),
         "TENANTSCOPE_JOURNAL_TABLE": sandbox.outputs["JournalTable"],
         "TENANTSCOPE_EVENT_BUS": sandbox.outputs["EventBus"],
         "TENANTSCOPE_USER_DIRECTORY": "cognito",

@@ -18,7 +18,7 @@ from .processes import PartFailed, Process, free_port, is_free, tail, wait_until
 from .state import State
 
 Progress = Callable[[str], None]
-Audience = Literal["tenant", "provider"]
+Audience = Literal["tenant", "provider", "admin"]
 
 
 def silent(line: str) -> None:
@@ -188,9 +188,12 @@ class Sandbox:
         return Issuer(self.state, f"http://127.0.0.1:{self.port('issuer')}")
 
     def role_arn(self, server: str, audience: Audience = "tenant") -> str:
-        """Return the ARN of a server's tenant or provider role."""
-        name = "".join(word.capitalize() for word in server.split("-"))
-        return self.outputs[f"{name}{audience.capitalize()}RoleArn"]
+        """Return the ARN of a server's tenant, provider or admin role; not every server has the last."""
+        return self.outputs[_role_output(server, audience)]
+
+    def has_role(self, server: str, audience: Audience) -> bool:
+        """Return whether the stack made such a role."""
+        return _role_output(server, audience) in self.outputs
 
     def client(self, service: str, credentials: Credentials | None = None, **config: Any) -> Any:
         """Return a boto3 client of the emulated account, the root's unless other credentials are given."""
@@ -321,3 +324,8 @@ class Running:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await asyncio.to_thread(self._release)
+
+
+def _role_output(server: str, audience: Audience) -> str:
+    name = "".join(word.capitalize() for word in server.split("-"))
+    return f"{name}{audience.capitalize()}RoleArn"

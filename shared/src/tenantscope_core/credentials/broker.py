@@ -27,6 +27,7 @@ class Grant:
     `subject` is the one person or agent that the session is kept for, and its source identity; None where the callers
     of a tenant share a session, which then carries the tenant's name. `tenant=None` is the provider's whole fleet.
     `is_provider` says on whose side the caller is: a tenant's token names the tenant itself, the provider's cannot.
+    `is_admin` is for what the provider does to one tenant, beyond what the tenant may do itself.
     """
 
     server: str
@@ -38,12 +39,15 @@ class Grant:
     token: str | None = field(default=None, repr=False)
     token_expires: datetime | None = None
     is_provider: bool = False
+    is_admin: bool = False
 
     def __post_init__(self) -> None:
         if self.tenant is not None and not is_tenant_id(self.tenant):
             raise ValueError("not a tenant id")
         if self.tenant is None and not self.is_provider:
             raise ValueError("a fleet session is the provider's")
+        if self.is_admin and (not self.is_provider or self.tenant is None):
+            raise ValueError("only the provider administers, and one tenant at a time")
         if self.is_provider and self.subject is None:
             raise ValueError("a provider's session names the person or agent behind it")
         if self.subject == "":
@@ -52,7 +56,8 @@ class Grant:
     @property
     def key(self) -> tuple[object, ...]:
         """What two grants have in common when one session serves both."""
-        return (self.server, self.role_arn, self.tenant, self.tier, self.scopes, self.subject, self.is_provider)
+        role = (self.server, self.role_arn, self.is_admin)
+        return (*role, self.tenant, self.tier, self.scopes, self.subject, self.is_provider)
 
     @property
     def who(self) -> tuple[str, Kind]:
@@ -72,6 +77,7 @@ def grant_for(
     tier: str | None = None,
     token: str | None = None,
     per_subject: bool = False,
+    is_admin: bool = False,
 ) -> Grant:
     """The grant of a verified caller for a call about `tenant`, None being the fleet.
 
@@ -79,10 +85,13 @@ def grant_for(
     so that CloudTrail names the one who acted.
 
     Raises:
-        ValueError: A tenant's caller with another tenant than its own, or none; a subject that is needed and empty.
+        ValueError: A tenant's caller with another tenant than its own, or none, or to administer; a subject that is
+            needed and empty.
     """
     if not caller.is_provider and (tenant is None or tenant != caller.tenant):
         raise ValueError("a tenant's caller gets a session of its own tenant only")
+    if is_admin and not caller.is_provider:
+        raise ValueError("a tenant's caller administers nothing")
     return Grant(
         server=server,
         role_arn=role_arn,
@@ -93,6 +102,7 @@ def grant_for(
         token=token,
         token_expires=caller.expires,
         is_provider=caller.is_provider,
+        is_admin=is_admin,
     )
 
 

@@ -115,7 +115,7 @@ async def _gatekeepers(
         yield Gatekeepers(
             admission=Admission(ledger, settings.tier_limits),
             vault=vault,
-            roles=Roles(settings.tenant_role_arn, settings.provider_role_arn),
+            roles=Roles(settings.tenant_role_arn, settings.provider_role_arn, settings.admin_role),
             standings=Standings(table, clock=clock) if table else None,
             cursor_key=_cursor_key(settings),
             clock=clock,
@@ -156,9 +156,14 @@ def _token_source(settings: CoreSettings, clock: Clock) -> TokenSource:
 
 
 def _session_policy(spec: ServerSpec[Any, Any], settings: CoreSettings) -> Policy:
+    admin = settings.admin_role
+    if admin is not None and admin in (settings.tenant_role_arn, settings.provider_role_arn):
+        raise WrongSettings(
+            ["TENANTSCOPE_ADMIN_ROLE_ARN must be a role of its own, not the tenant's or the provider's"]
+        )
     try:
         names = arn_names(settings.tenant_role_arn, settings.aws_region) | settings.policy_names
-        return session_policies(spec.package, names)
+        return session_policies(spec.package, names, administers=admin is not None)
     except PolicyError as error:
         raise WrongSettings([f"the session policy cannot be made: {error}"]) from None
 

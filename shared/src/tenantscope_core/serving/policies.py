@@ -9,7 +9,7 @@ from typing import Any
 from tenantscope_core.credentials.broker import Grant, Policy
 from tenantscope_core.credentials.policy import PolicyError, render_session_policy
 
-TENANT_POLICY, PROVIDER_POLICY = "policy.json", "policy.provider.json"
+TENANT_POLICY, PROVIDER_POLICY, ADMIN_POLICY = "policy.json", "policy.provider.json", "policy.admin.json"
 _LONGEST_TENANT = "t" * 63
 
 
@@ -27,21 +27,37 @@ def load_policy(package: str, file_name: str) -> dict[str, Any]:
     raise FileNotFoundError(f"{package} has no {file_name}")
 
 
-def session_policies(package: str, names: Mapping[str, str]) -> Policy:
-    """The session policy of any grant: the tenant's policy with its name filled in, or the provider's.
+def session_policies(package: str, names: Mapping[str, str], *, administers: bool = False) -> Policy:
+    """The session policy of any grant: the tenant's or the admin role's with its name filled in, or the provider's.
+
+    With `administers`, the server is to have a policy for what the provider does to one tenant.
 
     Raises:
-        PolicyError: A name is missing or odd, or the policy of the longest tenant id would be too long for STS.
+        PolicyError: A name is missing or odd, the policy of the longest tenant id would be too long for STS, or there
+            is no policy to administer with.
     """
     of_tenant, of_provider = load_policy(package, TENANT_POLICY), load_policy(package, PROVIDER_POLICY)
+    of_admin = _admin_policy(package) if administers else None
 
     def policy(grant: Grant) -> str:
-        document = of_provider if grant.tenant is None else of_tenant
+        if grant.tenant is None:
+            return render_session_policy(of_provider, tenant=None, names=names)
+        # Whatever role was chosen: what is not the provider's own administering gets no more than the tenant.
+        document = of_admin if of_admin is not None and grant.is_admin and grant.is_provider else of_tenant
         return render_session_policy(document, tenant=grant.tenant, names=names)
 
-    render_session_policy(of_tenant, tenant=_LONGEST_TENANT, names=names)
+    for document in (of_tenant, of_admin):
+        if document is not None:
+            render_session_policy(document, tenant=_LONGEST_TENANT, names=names)
     render_session_policy(of_provider, tenant=None, names=names)
     return policy
+
+
+def _admin_policy(package: str) -> dict[str, Any]:
+    try:
+        return load_policy(package, ADMIN_POLICY)
+    except FileNotFoundError:
+        raise PolicyError("an admin role is set, and this server administers no tenant") from None
 
 
 def arn_names(role_arn: str, region: str) -> dict[str, str]:

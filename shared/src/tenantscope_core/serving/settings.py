@@ -141,6 +141,11 @@ class CoreSettings(BaseModel):
         return TierLimits(default=given["default"], provider=given["provider"], tiers=tiers)
 
     @property
+    def admin_role(self) -> str | None:
+        """The role for what the provider does to one tenant; servers that do such things declare `admin_role_arn`."""
+        return getattr(self, "admin_role_arn", None)
+
+    @property
     def policy_names(self) -> dict[str, str]:
         """What the server's policy.json leaves open, by name."""
         return {"TenantsTable": self.tenants_table or NO_TABLE}

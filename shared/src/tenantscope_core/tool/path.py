@@ -36,6 +36,8 @@ class Roles:
 
     tenant: str
     provider: str | None
+    admin: str | None = None
+    """For what the provider does to one tenant, in servers that do such things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +142,25 @@ class ToolPath(Generic[SourcesT]):
 async def vend(gate: Gatekeepers, server: str, identity: Identity, tenant: str | None) -> TenantSession:
     """Credentials for one tenant's data, or for the fleet's when `tenant` is None.
 
+    The provider acts on one tenant with the admin role, where there is one, and else with the tenant's own.
+
     Raises:
-        NotPermitted: The role refuses, or this server has no role for fleet questions.
+        NotFound: This server has no role for fleet questions.
+        NotPermitted: The role refuses.
     """
+    role_arn, is_admin = _role(gate.roles, identity.caller, tenant)
     grant = grant_for(
-        identity.caller, server=server, role_arn=_role(gate.roles, tenant), tenant=tenant, token=identity.token
+        identity.caller, server=server, role_arn=role_arn, tenant=tenant, token=identity.token, is_admin=is_admin
     )
     return await gate.vault.session_for(grant)
 
 
-def _role(roles: Roles, tenant: str | None) -> str:
+def _role(roles: Roles, caller: Caller, tenant: str | None) -> tuple[str, bool]:
+    """The role for a call, and whether it is the one to administer with."""
     if tenant is not None:
-        return roles.tenant
+        if roles.admin is not None and caller.is_provider:
+            return roles.admin, True
+        return roles.tenant, False
     if roles.provider is None:
         raise NotFound("This server is not set up for questions about the whole fleet; name one tenant in tenant_id.")
-    return roles.provider
+    return roles.provider, False

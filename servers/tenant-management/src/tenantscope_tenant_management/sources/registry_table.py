@@ -8,6 +8,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import DataFault
+from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.registry import DamagedRecord, TenantFilter, stored_status
 from tenantscope_tenant_management.sources.journal import Item, plain, typed
@@ -35,7 +36,7 @@ class RegistryTable:
     def __init__(self, table: str) -> None:
         self._table = table
 
-    async def get(self, aws: TenantSession, tenant: str) -> Item | None:
+    async def get(self, aws: AwsCaller, tenant: str) -> Item | None:
         """The item of one tenant, or None."""
         answer = await aws.call(
             "dynamodb", "get_item", TableName=self._table, Key={"tenantId": {"S": tenant}}, ConsistentRead=True
