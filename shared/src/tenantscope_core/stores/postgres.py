@@ -35,9 +35,9 @@ _OTHER_TABLES = (errors.UndefinedTable, errors.UndefinedColumn, errors.Undefined
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement with its parameters."""
+    """One statement with its parameters; composed where names of tables come from the database's own catalog."""
 
-    text: LiteralString
+    text: LiteralString | sql.Composed
     parameters: Parameters = None
 
 

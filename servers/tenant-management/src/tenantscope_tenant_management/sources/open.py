@@ -1,5 +1,6 @@
 """What the tools read from and write to, opened once for the life of the server."""
 
+import functools
 import json
 import random
 import secrets
@@ -22,6 +23,7 @@ from tenantscope_tenant_management.sources.cognito_directory import CognitoDirec
 from tenantscope_tenant_management.sources.directory import Directory
 from tenantscope_tenant_management.sources.event_bus import EventBus
 from tenantscope_tenant_management.sources.external_directory import ExternalDirectory
+from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.quota_use import QuotaUse
 from tenantscope_tenant_management.sources.recording import Recorder
@@ -83,6 +85,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     tenants, tiers, directory = Tenants(registry, journal, recorder), TierTable(journal), directory_of(settings)
     turns = Turns(journal, lease_seconds=settings.workflow_lease_seconds, new_holder=_random_text, jitter=random.random)
     store = WorkflowStore(journal)
+    stores = functools.cache(functools.partial(_stores, settings))  # their clients take long to import
     runner: Runner[Call[Any]] = Runner(
         store,
         lease_seconds=settings.workflow_lease_seconds,
@@ -106,7 +109,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
             tenants=tenants,
             store=store,
             runner=runner,
-            steps=onboarding.steps(tenants, tiers, directory, ()),
+            steps=lambda: onboarding.steps(tenants, tiers, directory, stores()),
             clock=runtime.clock,
         ),
         use=QuotaUse(),
@@ -147,6 +150,12 @@ def read_schema(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError, library.SchemaError):
         raise WrongSettings([f"{PREFIX}CONFIG_SCHEMA must be a file with a JSON Schema"]) from None
     return cast(Mapping[str, Any], schema)
+
+
+def _stores(settings: Settings) -> Sequence[Holding]:
+    from tenantscope_tenant_management.sources.holdings.open import holdings
+
+    return holdings(settings)
 
 
 def _random_text() -> str:

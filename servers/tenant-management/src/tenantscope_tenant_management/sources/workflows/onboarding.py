@@ -10,9 +10,9 @@ from tenantscope_tenant_management.changes import changed, overrides_of, with_co
 from tenantscope_tenant_management.events import provisioned
 from tenantscope_tenant_management.registry import config_of
 from tenantscope_tenant_management.sources.directory import Directory
+from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
-from tenantscope_tenant_management.sources.workflows.holding_stub import Holding
 from tenantscope_tenant_management.sources.workflows.runner import Done, Step, Work
 
 AnyCall = Call[Any]

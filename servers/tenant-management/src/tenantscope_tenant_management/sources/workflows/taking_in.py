@@ -60,7 +60,7 @@ class TakingIn:
     tenants: Tenants
     store: WorkflowStore
     runner: Runner[AnyCall]
-    steps: Sequence[Step[AnyCall]]
+    steps: Callable[[], Sequence[Step[AnyCall]]]
     clock: Callable[[], datetime]
 
     async def model(self, call: AnyCall, tenant: str) -> Model:
@@ -90,7 +90,7 @@ class TakingIn:
         """
         inputs = asdict(request)
         flow = await self._begun(call, tenant, key or digest_of(inputs), inputs)
-        flow = await self.runner.run(call, tenant, flow, self.steps, report=call.report_progress, undoes=True)
+        flow = await self.runner.run(call, tenant, flow, self.steps(), report=call.report_progress, undoes=True)
         if flow.state == "undone":
             await self._give_up(call, tenant, flow)
             raise InvalidArgument(
@@ -109,7 +109,12 @@ class TakingIn:
             if record is not None and not (known is not None and record.get("tenantStatus") in ("Failed", "Pending")):
                 raise Conflict(_taken(record), parameter="tenant_id")
             flow = begin(
-                "onboarding", key, inputs, [step.name for step in self.steps], by=call.caller.subject, now=self.clock()
+                "onboarding",
+                key,
+                inputs,
+                [step.name for step in self.steps()],
+                by=call.caller.subject,
+                now=self.clock(),
             )
             fresh = _record(tenant, key, inputs, self.clock(), 0 if record is None else version_of(record))
             try:
