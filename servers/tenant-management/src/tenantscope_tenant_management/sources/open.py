@@ -28,6 +28,7 @@ from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.quota_use import QuotaUse
 from tenantscope_tenant_management.sources.recording import Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
+from tenantscope_tenant_management.sources.tenant_search import TenantSearch
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
 from tenantscope_tenant_management.sources.turns import Turns
@@ -46,6 +47,7 @@ class Sources:
     """The registry and its journal, what hangs on them, and what `whoami` says of this server."""
 
     registry: RegistryTable
+    search: TenantSearch
     journal: Journal
     recorder: Recorder
     tenants: Tenants
@@ -95,6 +97,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     )
     yield Sources(
         registry=registry,
+        search=TenantSearch(registry, journal),
         journal=journal,
         recorder=recorder,
         tenants=tenants,
