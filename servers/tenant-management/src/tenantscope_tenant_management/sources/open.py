@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from tenantscope_tenant_management.sources.event_bus import EventBus
 from tenantscope_tenant_management.sources.external_directory import ExternalDirectory
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.journal import Journal
+from tenantscope_tenant_management.sources.journal_erasing import JournalErasing
 from tenantscope_tenant_management.sources.quota_use import QuotaUse
 from tenantscope_tenant_management.sources.recording import Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
@@ -32,7 +34,8 @@ from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
 from tenantscope_tenant_management.sources.turns import Turns
 from tenantscope_tenant_management.sources.user_changes import UserChanges
-from tenantscope_tenant_management.sources.workflows import onboarding
+from tenantscope_tenant_management.sources.workflows import offboarding, onboarding
+from tenantscope_tenant_management.sources.workflows.letting_go import EraseRecord, LettingGo
 from tenantscope_tenant_management.sources.workflows.runner import Runner
 from tenantscope_tenant_management.sources.workflows.store import WorkflowStore
 from tenantscope_tenant_management.sources.workflows.taking_in import TakingIn
@@ -54,6 +57,7 @@ class Sources:
     directory: Directory
     user_changes: UserChanges
     taking_in: TakingIn
+    letting_go: LettingGo
     use: QuotaUse
     config_schema: Mapping[str, Any] | None
     administers: bool
@@ -86,6 +90,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     turns = Turns(journal, lease_seconds=settings.workflow_lease_seconds, new_holder=_random_text, jitter=random.random)
     store = WorkflowStore(journal)
     stores = functools.cache(functools.partial(_stores, settings))  # their clients take long to import
+    erasing = JournalErasing(journal)
     runner: Runner[Call[Any]] = Runner(
         store,
         lease_seconds=settings.workflow_lease_seconds,
@@ -110,6 +115,25 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
             store=store,
             runner=runner,
             steps=lambda: onboarding.steps(tenants, tiers, directory, stores()),
+            clock=runtime.clock,
+        ),
+        letting_go=LettingGo(
+            recorder=recorder,
+            tenants=tenants,
+            directory=directory,
+            journal=erasing,
+            stores=stores,
+            store=store,
+            runner=runner,
+            steps=lambda: offboarding.steps(
+                tenants,
+                directory,
+                stores(),
+                erasing,
+                quiet=timedelta(seconds=settings.quiet_seconds),
+                bucket=settings.datasets_bucket,
+                last=EraseRecord(tenants, recorder, erasing, runtime.clock),
+            ),
             clock=runtime.clock,
         ),
         use=QuotaUse(),
