@@ -9,6 +9,7 @@ from fixtures.clock import Seconds
 from tenantscope_core.admission.admission import Admission
 from tenantscope_core.admission.ledger import LocalLedger, Refusal
 from tenantscope_core.admission.limits import Limits, TierLimits, caller_key
+from tenantscope_core.admission.quotas import Quotas
 from tenantscope_core.identity.caller import Audience, Caller
 from tenantscope_core.results.errors import Action, RateLimited
 
@@ -35,6 +36,21 @@ async def calls_let_in(admission: Admission, key: str, tier: str | None, calls: 
 @pytest.mark.parametrize(("tier", "burst"), [("gold", 5), ("basic", 2), ("unheard-of", 2), (None, 2)])
 async def test_the_tier_decides_and_an_unknown_one_gets_the_default(admission: Admission, tier: str | None, burst: int):
     assert await calls_let_in(admission, "acme", tier) == burst
+
+
+async def test_a_quota_of_the_tenants_own_goes_before_its_tier(admission: Admission):
+    async with admission.admit("acme", "gold", Quotas(concurrent=1)):
+        with pytest.raises(RateLimited, match="1 calls are running already"):
+            async with admission.admit("acme", "gold", Quotas(concurrent=1)):
+                pass
+
+
+@pytest.mark.parametrize("quotas", [Quotas(per_minute=0), Quotas(burst=0), Quotas(concurrent=0)])
+async def test_a_quota_of_nothing_lets_no_call_in_and_says_so(admission: Admission, quotas: Quotas):
+    with pytest.raises(RateLimited, match="quota allows no calls") as caught:
+        async with admission.admit("acme", "gold", quotas):
+            pass
+    assert caught.value.remedy.retry_after_seconds == 30
 
 
 async def test_a_refusal_says_when_to_come_back_and_means_it(admission: Admission, monotonic: Seconds):

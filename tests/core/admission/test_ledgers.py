@@ -75,6 +75,35 @@ async def test_a_lower_limit_holds_at_once(ledger: Ledger):
     assert await admitted(ledger, "acme", SLOW, 50) == 3
 
 
+async def test_a_higher_limit_is_felt_at_once_without_a_full_bucket_being_given_away(monotonic: Seconds):
+    ledger = LocalLedger(monotonic=monotonic)
+    assert await admitted(ledger, "acme", Limits(per_minute=60, burst=2, concurrent=100), 10) == 2
+    raised = Limits(per_minute=600, burst=50, concurrent=100)
+    assert await admitted(ledger, "acme", raised, 10) == 0
+    monotonic.advance(1)
+    assert await admitted(ledger, "acme", raised, 20) == 10
+
+
+async def test_a_higher_limit_is_felt_at_once_in_valkey_too(valkey: Valkey):
+    ledger = ValkeyLedger(valkey)
+    assert await admitted(ledger, "acme", SLOW, 10) == 3
+    raised = Limits(per_minute=600_000, burst=100, concurrent=1_000)
+    with anyio.fail_after(5):
+        while await ledger.enter("acme", raised, "waiting") is not None:
+            await anyio.sleep(0.005)
+    assert await admitted(ledger, "acme", SLOW, 10) <= 3, "what is above the lower burst is cut again"
+
+
+async def test_more_may_run_side_by_side_at_once_where_that_is_raised_and_fewer_where_it_is_lowered(ledger: Ledger):
+    assert await admitted(ledger, "acme", NARROW, 5) == 2
+    wide = Limits(per_minute=60_000, burst=1_000, concurrent=3)
+    assert await ledger.enter("acme", wide, "third") is None
+    await ledger.leave("acme", "third")
+    refusal = await ledger.enter("acme", NARROW, "third")
+    assert refusal is not None
+    assert refusal.bound is Bound.CONCURRENCY
+
+
 async def test_concurrent_entries_never_exceed_the_limit(ledger: Ledger):
     refusals: list[Any] = []
 

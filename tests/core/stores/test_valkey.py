@@ -11,7 +11,7 @@ from fixtures.tcp_proxy import TcpProxy
 from hypothesis import given
 from hypothesis import strategies as st
 from tenantscope_core.results.errors import Unavailable
-from tenantscope_core.stores.valkey import DOWN, Script, TenantValkey, ValkeyStore, or_down, tenant_prefix
+from tenantscope_core.stores.valkey import DOWN, Script, ScriptRun, TenantValkey, ValkeyStore, or_down, tenant_prefix
 from valkey import Valkey
 from valkey.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
@@ -49,6 +49,7 @@ async def _use_everything(valkey: TenantValkey) -> None:
     assert await valkey.sorted_remove_by_score("z", 0, 5) == 1
     assert await valkey.sorted_remove("z", "none") == 0
     assert await valkey.sorted_size("z") == 1
+    assert [await valkey.sorted_count("z", low, 9) for low in (9, 9.5)] == [1, 0]
     assert await valkey.list_append("l", "a", "b") == 2
     await valkey.list_trim("l", -1, -1)
     assert await valkey.list_range("l", 0, -1) == [b"b"]
@@ -58,6 +59,19 @@ async def _use_everything(valkey: TenantValkey) -> None:
     script = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
     assert await valkey.run_script(script, ["count"], [5]) == 5  # not yet known to the server
     assert await valkey.run_script(script, ["count"], [5]) == 10
+
+
+@pytest.mark.requirement("valkey-by-prefix")
+async def test_a_script_run_for_several_tenants_has_the_keys_of_each_alone(
+    valkey_store: ValkeyStore, valkey_admin: Any
+):
+    script = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    runs = [ScriptRun("acme", ["n"], [1]), ScriptRun("acme_corp", ["n"], [2]), ScriptRun("acme", ["n"], [4])]
+    assert await valkey_store.run_scripts(script, "cache", runs) == [1, 2, 5]
+    assert sorted(valkey_admin.keys("*")) == [b"ts:{acme_corp}:cache:n", b"ts:{acme}:cache:n"]
+    for odd in (ScriptRun("acme}", ["n"]), ScriptRun("acme", ["n}:{globex"])):
+        with pytest.raises(ValueError, match="not a"):
+            await valkey_store.run_scripts(script, "cache", [odd])
 
 
 async def test_two_tenants_and_two_namespaces_with_one_key_hold_four_values(valkey_store: ValkeyStore):

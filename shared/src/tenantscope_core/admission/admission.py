@@ -6,7 +6,11 @@ from contextlib import asynccontextmanager
 
 from tenantscope_core.admission.ledger import Bound, Ledger, Refusal
 from tenantscope_core.admission.limits import Limits, TierLimits
+from tenantscope_core.admission.quotas import NO_QUOTAS, Quotas
 from tenantscope_core.results.errors import RateLimited
+
+NO_CALLS_RETRY_SECONDS = 30.0
+"""When to come back where a quota allows no calls: how long a change of it may take to be felt."""
 
 
 def _new_lease() -> str:
@@ -14,7 +18,7 @@ def _new_lease() -> str:
 
 
 class Admission:
-    """The rate and the number of concurrent calls of each caller, by tier."""
+    """The rate and the number of concurrent calls of each caller, by tier and quota."""
 
     def __init__(self, ledger: Ledger, limits: TierLimits, *, new_lease: Callable[[], str] = _new_lease) -> None:
         self._ledger = ledger
@@ -22,13 +26,15 @@ class Admission:
         self._new_lease = new_lease
 
     @asynccontextmanager
-    async def admit(self, caller_key: str, tier: str | None) -> AsyncGenerator[None]:
+    async def admit(self, caller_key: str, tier: str | None, quotas: Quotas = NO_QUOTAS) -> AsyncGenerator[None]:
         """Run the body as one call of a caller; see `caller_key` for its name.
 
         Raises:
-            RateLimited: The caller has used up its rate or its slots; `retry_after_seconds` says when one is free.
+            RateLimited: The caller has used up its rate or its slots, and `retry_after_seconds` says when one is free;
+                or its quotas allow no calls.
         """
-        limits = self._limits.of(caller_key, tier)
+        require_calls(quotas)
+        limits = self._limits.of(caller_key, tier, quotas)
         lease = self._new_lease()
         try:
             refusal = await self._ledger.enter(caller_key, limits, lease)
@@ -41,6 +47,19 @@ class Admission:
             yield
         finally:
             await self._ledger.leave(caller_key, lease)
+
+
+def require_calls(quotas: Quotas) -> None:
+    """Let quotas pass that allow calls at all.
+
+    Raises:
+        RateLimited: They allow none.
+    """
+    if quotas.allow_no_calls:
+        raise RateLimited(
+            "This tenant's quota allows no calls; the SaaS company can raise it.",
+            retry_after_seconds=NO_CALLS_RETRY_SECONDS,
+        )
 
 
 def _rate_limited(refusal: Refusal, limits: Limits) -> RateLimited:

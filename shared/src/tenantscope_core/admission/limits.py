@@ -1,12 +1,14 @@
-"""Limits by tier, and under which name a caller is counted."""
+"""Limits by tier and quota, and under which name a caller is counted."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tenantscope_core.admission.quotas import NO_QUOTAS, Quotas
 from tenantscope_core.identity.caller import Caller
 
 _PROVIDER = "provider:"
+_BURST_OF_A_MINUTE = 4  # a quota of calls a minute lets so large a part of them come at once: a quarter
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,22 @@ class TierLimits:
     tiers: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
     provider: Limits = Limits(per_minute=600, burst=120, concurrent=16)
 
-    def of(self, caller_key: str, tier: str | None) -> Limits:
-        """The limits that hold for a caller."""
+    def of(self, caller_key: str, tier: str | None, quotas: Quotas = NO_QUOTAS) -> Limits:
+        """The limits that hold for a caller: the tier's, and in its place what the tenant's own quotas say.
+
+        Quotas that allow no calls are no limits; who admits refuses them before.
+        """
         if caller_key.startswith(_PROVIDER):
             return self.provider
-        return self.tiers.get(tier, self.default) if tier is not None else self.default
+        tiers = self.tiers.get(tier, self.default) if tier is not None else self.default
+        if quotas == NO_QUOTAS:
+            return tiers
+        burst = tiers.burst if quotas.per_minute is None else max(1, int(quotas.per_minute / _BURST_OF_A_MINUTE))
+        return Limits(
+            per_minute=quotas.per_minute or tiers.per_minute,
+            burst=quotas.burst or burst,
+            concurrent=quotas.concurrent or tiers.concurrent,
+        )
 
 
 def caller_key(caller: Caller) -> str:

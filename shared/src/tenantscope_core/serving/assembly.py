@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 from botocore.exceptions import BotoCoreError
@@ -30,6 +30,7 @@ from tenantscope_core.identity.claims import ClaimMap
 from tenantscope_core.identity.keys import KeySet
 from tenantscope_core.identity.token_source import FixedToken, TokenCommand, TokenFile, TokenSource
 from tenantscope_core.identity.verifier import Identity, TokenRules, Verifier
+from tenantscope_core.metering.counts import UseCounts, telling
 from tenantscope_core.results.cursors import CursorKey
 from tenantscope_core.serving.policies import arn_names, session_policies
 from tenantscope_core.serving.protocol import Identify, Path, protocol_server
@@ -37,6 +38,9 @@ from tenantscope_core.serving.settings import CoreSettings, WrongSettings
 from tenantscope_core.serving.spec import Runtime, ServerSpec
 from tenantscope_core.tool.metering import Meter
 from tenantscope_core.tool.path import Gatekeepers, Roles, ToolPath
+
+if TYPE_CHECKING:
+    from tenantscope_core.stores.valkey import ValkeyStore
 
 _LEASE_MARGIN_SECONDS = 30
 
@@ -91,8 +95,12 @@ def assemble(
 
     @asynccontextmanager
     async def open_path() -> AsyncGenerator[Path]:
-        async with open_gatekeepers() as gate, spec.open_sources(Runtime(settings, clock, spec.tools)) as sources:
-            yield ToolPath(spec.name, spec.tools, gate, sources, Meter())
+        async with (
+            open_gatekeepers() as gate,
+            _open_counts(settings, clock) as counts,
+            spec.open_sources(Runtime(settings, clock, spec.tools)) as sources,
+        ):
+            yield ToolPath(spec.name, spec.tools, gate, sources, Meter(counts))
 
     server = protocol_server(spec, open_path, identify_process, open_discovery=settings.open_discovery)
     return Assembly(spec, settings, clock, verifier, server, identify_process, open_gatekeepers)
@@ -204,6 +212,29 @@ async def _open_ledger(settings: CoreSettings) -> AsyncGenerator[Ledger]:
             return ValkeyLedger(client, lease_seconds=lease_seconds)
 
         yield FallbackLedger(LateLedger(open_shared), local, monotonic=time.monotonic)
+
+
+@asynccontextmanager
+async def _open_counts(settings: CoreSettings, clock: Clock) -> AsyncGenerator[UseCounts | None]:
+    """Where tenants' use is added up for all servers: in Valkey, when there is one."""
+    if settings.valkey_url is None:
+        yield None
+        return
+    url = settings.valkey_url.get_secret_value()
+    async with AsyncExitStack() as stack:
+
+        def open_store() -> "ValkeyStore":
+            from tenantscope_core.stores.valkey import ValkeyLimits, ValkeyStore
+
+            # One connection of its own, so that no call waits behind what is told.
+            limits = ValkeyLimits(connections=1, timeout_seconds=1.0, connect_seconds=1.0)
+            store = ValkeyStore(url, limits=limits)
+            stack.push_async_exit(store)
+            return store
+
+        counts = UseCounts(open_store, process=secrets.token_hex(8), clock=clock)
+        async with telling(counts):  # ends before the store does
+            yield counts
 
 
 def _cursor_key(settings: CoreSettings) -> CursorKey:

@@ -30,7 +30,7 @@ Value = bytes | str | int | float
 
 _NAMESPACE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _KEY = re.compile(r"[A-Za-z0-9_.:/@=+-]{1,256}")
-_READS = frozenset({"get", "mget", "exists", "pttl", "hgetall", "zrange", "zcard", "lrange", "xrange"})
+_READS = frozenset({"get", "mget", "exists", "pttl", "hgetall", "zrange", "zcard", "zcount", "lrange", "xrange"})
 _DOWN_ERRORS = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError)
 
 
@@ -82,6 +82,15 @@ class Script:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ScriptRun:
+    """A script's keys and arguments for one tenant."""
+
+    tenant: str
+    keys: Sequence[str]
+    arguments: Sequence[Value] = ()
+
+
 class ValkeyStore:
     """Connections to one Valkey; `tenant` gives the only way to its keys.
 
@@ -125,6 +134,21 @@ class ValkeyStore:
             ValueError: A part is not of its form.
         """
         return TenantValkey(self._client, tenant_prefix(tenant, namespace))
+
+    async def run_scripts(self, script: Script, namespace: str, runs: Sequence[ScriptRun]) -> list[Any]:
+        """What a script returns for each of several tenants, in one round trip; each run has its tenant's keys alone.
+
+        Raises:
+            Unavailable: Valkey is down or slow; the script may have run for some of them.
+        """
+        named = [TenantValkey(None, tenant_prefix(run.tenant, namespace)).named(run.keys) for run in runs]
+        digest = _digest(script.text)
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.script_load(script.text)
+            for keys, run in zip(named, runs, strict=True):
+                pipeline.evalsha(digest, len(keys), *keys, *run.arguments)
+            with _told_apart():
+                return (await pipeline.execute())[1:]
 
 
 class TenantValkey:
@@ -227,6 +251,10 @@ class TenantValkey:
         """How many members there are."""
         return await self._do("zcard", self._key(key))
 
+    async def sorted_count(self, key: str, lowest: float, highest: float) -> int:
+        """How many members have scores from `lowest` to `highest`."""
+        return await self._do("zcount", self._key(key), lowest, highest)
+
     async def list_append(self, key: str, *values: Value) -> int:
         """The length after appending."""
         return await self._do("rpush", self._key(key), *values)
@@ -251,11 +279,15 @@ class TenantValkey:
 
     async def run_script(self, script: Script, keys: Sequence[str], arguments: Sequence[Value] = ()) -> Any:
         """What a script returns; its keys are this tenant's, whatever their names."""
-        named = [self._key(key) for key in keys]
+        named = self.named(keys)
         try:
             return await self._do("evalsha", _digest(script.text), len(named), *named, *arguments)
         except NoScriptError:
             return await self._do("eval", script.text, len(named), *named, *arguments)
+
+    def named(self, keys: Sequence[str]) -> list[str]:
+        """Keys as Valkey knows them."""
+        return [self._key(key) for key in keys]
 
     def _key(self, key: str) -> str:
         if _KEY.fullmatch(key) is None:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Protocol
 
 from opentelemetry import metrics, trace
 
@@ -30,10 +31,19 @@ class CallRecord:
         return -(-self.answer_bytes // _BYTES_PER_TOKEN)
 
 
+class Counts(Protocol):
+    """Where calls are added up per tenant, for whoever asks how much a tenant uses."""
+
+    def count(self, record: CallRecord) -> None:
+        """Count a call that has ended; at once, for the call waits for it."""
+        ...
+
+
 class Meter:
     """Writes each record as a structured log line (the usage event), span attributes and OpenTelemetry instruments."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Counts | None = None) -> None:
+        self._counts = counts
         meter = metrics.get_meter("tenantscope")
         self._calls = meter.create_counter("tenantscope.tool.calls", unit="{call}")
         self._duration = meter.create_histogram("tenantscope.tool.duration", unit="ms")
@@ -41,6 +51,8 @@ class Meter:
 
     def write(self, record: CallRecord) -> None:
         """Count a call that has ended."""
+        if self._counts is not None:
+            self._counts.count(record)
         labels = {"server": record.server, "tool": record.tool, "outcome": record.outcome}
         self._calls.add(1, labels)
         self._duration.record(record.milliseconds, labels)

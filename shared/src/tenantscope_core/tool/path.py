@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -11,8 +11,9 @@ from typing import Any, Generic, TypeVar
 import anyio
 from mcp import types
 
-from tenantscope_core.admission.admission import Admission
+from tenantscope_core.admission.admission import Admission, require_calls
 from tenantscope_core.admission.limits import caller_key
+from tenantscope_core.admission.quotas import NO_QUOTAS
 from tenantscope_core.admission.standing import Standings
 from tenantscope_core.credentials.broker import grant_for
 from tenantscope_core.credentials.session import TenantSession
@@ -20,7 +21,7 @@ from tenantscope_core.credentials.vault import Vault
 from tenantscope_core.identity.caller import Caller
 from tenantscope_core.identity.verifier import Identity
 from tenantscope_core.results.cursors import CursorKey
-from tenantscope_core.results.errors import NotFound
+from tenantscope_core.results.errors import NotFound, RateLimited
 from tenantscope_core.tool.call import Call
 from tenantscope_core.tool.declaration import Tool
 from tenantscope_core.tool.metering import CallRecord, Meter
@@ -100,11 +101,32 @@ class ToolPath(Generic[SourcesT]):
             RateLimited: It has asked too often.
         """
         caller = identity.caller
-        async with self._admitted(caller):
+        async with AsyncExitStack() as held:
+            await self._admit(identity, held)
             return [tool.listed(caller.audience) for tool in self._tools.values() if tool.is_for(caller)]
 
-    def _admitted(self, caller: Caller) -> AbstractAsyncContextManager[None]:
-        return self._gate.admission.admit(caller_key(caller), caller.tier)
+    async def _admit(self, identity: Identity, held: AsyncExitStack) -> None:
+        """Count a call until the stack ends, by what this process knows of the registry and else by the token's tier.
+
+        A refusal by a limit that is due to be read anew has it read first, by one caller for all: no tenant waits out a
+        limit that was raised meanwhile.
+        """
+        gate, caller = self._gate, identity.caller
+        try:
+            await self._enter(caller, held)
+        except RateLimited:
+            if gate.standings is None or caller.tenant is None or not gate.standings.take_turn(caller.tenant):
+                raise
+            session = await vend(gate, self._server, identity, caller.tenant)
+            await gate.standings.read_anew(caller.tenant, session)
+            await self._enter(caller, held)
+
+    async def _enter(self, caller: Caller, held: AsyncExitStack) -> None:
+        known = None
+        if self._gate.standings is not None and caller.tenant is not None:
+            known = self._gate.standings.known(caller.tenant)
+        tier, quotas = (known.tier or caller.tier, known.quotas) if known is not None else (caller.tier, NO_QUOTAS)
+        await held.enter_async_context(self._gate.admission.admit(caller_key(caller), tier, quotas))
 
     async def _run(
         self,
@@ -119,13 +141,15 @@ class ToolPath(Generic[SourcesT]):
         record.actor = caller.actors[0] if caller.actors else None
         record.tenant = caller.tenant
         tool.authorise(caller, provider_scope=gate.provider_scope)
-        async with self._admitted(caller):  # before anything of the call is looked at: refusals cost as well
+        async with AsyncExitStack() as held:
+            await self._admit(identity, held)  # before anything of the call is looked at: refusals cost as well
             tenant, rest = tool.tenant_of(caller, arguments)
             record.tenant = tenant
             bound = tool.bound(rest)
             session = await vend(gate, self._server, identity, tenant)
             if gate.standings is not None and not caller.is_provider and tenant is not None:
-                await gate.standings.require_active(tenant, session)
+                standing = await gate.standings.require_active(tenant, session)
+                require_calls(standing.quotas)  # for what the registry has only now been asked
             call = Call(
                 caller=caller,
                 tenant=tenant,

@@ -1,0 +1,30 @@
+"""What a tenant's stored status means: control planes spell the same few states in ways of their own."""
+
+ACTIVE_STATUSES = frozenset({"active", "trial"})
+"""The statuses in which a tenant may call."""
+
+KNOWN_STATUSES = ACTIVE_STATUSES | {"pending", "suspended", "offboarding", "offboarded", "inactive", "failed"}
+
+_SPELLINGS = {
+    "created": "active",
+    "complete": "active",
+    "completed": "active",
+    "provisioned": "active",
+    "in progress": "pending",
+    "provisioning": "pending",
+    "registered": "pending",
+    "deactivated": "suspended",
+    "deleting": "offboarding",
+    "deprovisioning": "offboarding",
+    "deleted": "offboarded",
+    "deprovisioned": "offboarded",
+}
+
+
+def normal_status(stored: str) -> str:
+    """One of `KNOWN_STATUSES` for every spelling that is known, whatever its case; else the text in lower case.
+
+    Nothing is trimmed or guessed: what is not spelt as here is not active.
+    """
+    lowered = stored.lower()
+    return _SPELLINGS.get(lowered, lowered)
