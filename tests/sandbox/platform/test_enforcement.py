@@ -12,17 +12,12 @@ from tenantscope_sandbox.identity.keys import SigningKey
 
 from .conftest import costs_key
 from .refusals import refused
-
-LOGS_ROLE = "log-reader"
+from .roles import make_role, session_of
 
 
 @pytest.fixture(scope="module")
 def log_reader(stocked: Sandbox) -> str:
     """A role of no server: a tenant's own log group, and any item of its own by any DynamoDB call."""
-    trust = {
-        "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{stocked.account}:user/tenantscope-execution"},
-        "Action": ["sts:AssumeRole", "sts:TagSession"],
-    }  # fmt: skip
     groups = f"arn:aws:logs:{stocked.region}:{stocked.account}:log-group"
     group = f"{groups}:/tenantscope/tenants/${{aws:PrincipalTag/TenantId}}/app"
     table = f"arn:aws:dynamodb:{stocked.region}:{stocked.account}:table/{stocked.table}"
@@ -36,24 +31,9 @@ def log_reader(stocked: Sandbox) -> str:
             },
         },
     ]  # fmt: skip
-    iam, logs = stocked.client("iam"), stocked.client("logs")
-    trusted = json.dumps({"Statement": [trust]})
-    arn = iam.create_role(RoleName=LOGS_ROLE, AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
-    iam.put_role_policy(RoleName=LOGS_ROLE, PolicyName="own", PolicyDocument=json.dumps({"Statement": policy}))
     for tenant in ("acme", "acme_corp"):
-        logs.create_log_group(logGroupName=f"/tenantscope/tenants/{tenant}/app")
-    allow = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"], "Resource": arn}
-    document = json.dumps({"Statement": [allow]})
-    iam.put_user_policy(UserName="tenantscope-execution", PolicyName="test", PolicyDocument=document)
-    return arn
-
-
-def session_of(sandbox: Sandbox, role: str, service: str, tenant: str | None) -> Any:
-    tags = [{"Key": "TenantId", "Value": tenant}] if tenant else []
-    sts = sandbox.client("sts", sandbox.execution)
-    found = sts.assume_role(RoleArn=role, RoleSessionName="test", Tags=tags)["Credentials"]
-    keys = Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
-    return sandbox.client(service, keys)
+        stocked.client("logs").create_log_group(logGroupName=f"/tenantscope/tenants/{tenant}/app")
+    return make_role(stocked, "log-reader", *policy)
 
 
 def test_s3_serves_the_own_prefix_and_refuses_every_other(stocked: Sandbox):

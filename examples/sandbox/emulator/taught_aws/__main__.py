@@ -10,7 +10,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import MINISTACK_VERSION, athena_access, checkpoints, leading_keys, policy_variables, web_identity
+from . import (
+    MINISTACK_VERSION,
+    athena_access,
+    checkpoints,
+    dynamodb_access,
+    policy_variables,
+    read_capacity,
+    service_access,
+    tagging_pages,
+    web_identity,
+)
 
 
 def main() -> None:
@@ -25,7 +35,10 @@ def main() -> None:
         sys.exit(f"taught_aws knows ministack {MINISTACK_VERSION} from the inside and refuses to run on {found}.")
     import_module("ministack.app")
     policy_variables.teach()
-    leading_keys.teach()
+    dynamodb_access.teach()
+    read_capacity.teach()
+    service_access.teach()
+    tagging_pages.teach()
     web_identity.teach()
     athena_access.teach()
     checkpoints.teach_sessions()

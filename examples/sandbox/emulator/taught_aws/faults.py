@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import Any
 
@@ -19,7 +19,9 @@ class Fault:
 
     `service` and `action` are IAM's words ("s3", "GetObject"), `contains` a part of the path or body; None means any.
     `seconds` is a delay, fixed or a [least, most] range. `kind` is "delay", "error", "hang" (no answer until the fault
-    goes or `seconds` pass) or "disconnect". `times` bounds how often it strikes.
+    goes or `seconds` pass) or "disconnect". It lets `skip` matching requests through and then strikes, at most `times`
+    times. With `after` the service first performs the request, and what it answered is held back. `struck` counts the
+    requests that feel it, those that hang at this moment among them.
     """
 
     service: str | None = None
@@ -30,24 +32,33 @@ class Fault:
     status: int = 503
     code: str = "ServiceUnavailable"
     times: int | None = None
+    skip: int = 0
+    after: bool = False
+    struck: int = field(default=0, init=False)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Fault":
         """Read a fault; an unknown field or kind is an error: a misspelt fault must not pass for health."""
-        unknown = set(document) - {field.name for field in fields(cls)}
+        unknown = set(document) - {each.name for each in fields(cls) if each.init}
         fault = cls(**{key: value for key, value in document.items() if key not in unknown})
         if unknown or fault.kind not in ("delay", "error", "hang", "disconnect"):
             raise ValueError(f"not a fault: {document}")
         return fault
 
-    def strikes(self, service: str, action: str, text: str) -> bool:
-        """Tell whether this request is one of those meant."""
-        return (
+    def takes(self, service: str, action: str, text: str) -> bool:
+        """Tell whether this request is one of those meant, and count it."""
+        meant = (
             self.times != 0
             and self.service in (None, service)
             and self.action in (None, action)
             and (self.contains is None or self.contains in text)
         )
+        if meant and self.skip:
+            self.skip -= 1
+            return False
+        if meant and self.times is not None:
+            self.times -= 1
+        return meant
 
 
 class Faults:
@@ -64,13 +75,20 @@ class Faults:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def strike(self, service: str, action: str, text: str) -> Fault | None:
-        """Wait out the delays that apply, and return the fault that answers in the service's place, if any."""
-        for fault in list(self.rules):
-            if not fault.strikes(service, action, text):
-                continue
-            if fault.times is not None:
-                fault.times -= 1
+    def claim(self, service: str, action: str, text: str) -> list[Fault]:
+        """Choose, as a request arrives, the faults that it will meet: those before its effect, then those after."""
+        claimed: list[Fault] = []
+        for fault in sorted(self.rules, key=lambda rule: rule.after):
+            if fault.takes(service, action, text):
+                claimed.append(fault)
+                if fault.kind != "delay":
+                    break
+        return claimed
+
+    async def strike(self, claimed: list[Fault]) -> Fault | None:
+        """Wait out the delays, and return the fault that answers in the service's place, if any."""
+        for fault in claimed:
+            fault.struck += 1
             if fault.kind == "delay":
                 await asyncio.sleep(min(self._seconds(fault), LONGEST_SECONDS))
                 continue

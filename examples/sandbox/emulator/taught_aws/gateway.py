@@ -42,13 +42,18 @@ class Gateway:
 
     async def _serve(self, request: Described, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         started, status, recorded = time.monotonic(), 0, False
+        text = request.path + request.body[:65536].decode("utf-8", "replace")
+        claimed = self.faults.claim(request.service, request.action, text)
+        before, after = [each for each in claimed if not each.after], [each for each in claimed if each.after]
+        decisive = next((each for each in claimed if each.kind != "delay"), None)
+        withheld: list[dict[str, Any]] = []
 
         def record() -> None:
             nonlocal recorded
             if not recorded:
                 recorded = True
                 milliseconds = (time.monotonic() - started) * 1000
-                self._log.write(request.record(status, milliseconds, fault.kind if fault else None))
+                self._log.write(request.record(status, milliseconds, decisive.kind if decisive else None))
                 self.checkpoints.note(request.service, request.action, status)
 
         async def watched(message: dict[str, Any]) -> None:
@@ -57,25 +62,34 @@ class Gateway:
                 status = message["status"]
             elif not message.get("more_body"):
                 record()  # before the client can know that it has its answer, so that it finds the record
-            await send(message)
+            if after:
+                withheld.append(message)
+            else:
+                await send(message)
 
-        text = request.path + request.body[:65536].decode("utf-8", "replace")
-        fault = await self.faults.strike(request.service, request.action, text)
         try:
-            if fault is not None and fault.kind == "error":
-                await answer(fault, request.service, watched)
-            elif fault is not None:
+            fault = await self.faults.strike(before)
+            if fault is None:
+                await self._perform(request, scope, receive, watched)
+                fault = await self.faults.strike(after)
+            if fault is None:
+                for message in withheld:
+                    await send(message)
+            elif fault.kind == "error":
+                await answer(fault, request.service, send if fault.after else watched)
+            else:
                 record()
                 await hang_up(send)
-            elif request.service == "s3" and not request.signed and not PUBLIC.fullmatch(request.path):
-                # Untaught, the emulator serves unsigned S3 requests without looking at any policy.
-                refused = Fault(kind="error", status=403, code="AccessDenied")
-                await answer(refused, "s3", watched)
-            else:
-                caller.set(request.access_key_id)
-                await self._emulator(scope, _replay(request.body, receive), watched)
         finally:
             record()
+
+    async def _perform(self, request: Described, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if request.service == "s3" and not request.signed and not PUBLIC.fullmatch(request.path):
+            # Untaught, the emulator serves unsigned S3 requests without looking at any policy.
+            await answer(Fault(kind="error", status=403, code="AccessDenied"), "s3", send)
+            return
+        caller.set(request.access_key_id)
+        await self._emulator(scope, _replay(request.body, receive), send)
 
     async def _control(self, scope: dict[str, Any], body: bytes, send: Send) -> None:
         what, method = scope["path"].removeprefix("/_sandbox/"), scope["method"]

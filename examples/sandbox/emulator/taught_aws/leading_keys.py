@@ -1,16 +1,16 @@
-"""`dynamodb:LeadingKeys`, and PartiQL authorised statement by statement as AWS does.
+"""`dynamodb:LeadingKeys`: the hash key values that a request names.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from .documents import as_list, as_object, parsed_object
+from .documents import as_list, as_object
+from .partiql import parsed_statement, statements
 
-PARTIQL = {"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"}
 ITEM_MEMBERS = ("Put", "Update", "Delete", "Get", "ConditionCheck")
 
 
@@ -52,20 +52,6 @@ def _of_query(request: dict[str, Any]) -> Iterator[str]:
             yield _text(bound)
 
 
-def _statements(request: dict[str, Any]) -> list[Any]:
-    nested = as_list(request.get("Statements") or request.get("TransactStatements"))
-    return nested or ([request] if request.get("Statement") else [])
-
-
-def _parsed(statement: Any) -> dict[str, Any] | None:
-    dynamodb: Any = import_module("ministack.services.dynamodb")
-    try:
-        parsed = dynamodb._parse_partiql(statement.get("Statement", ""), statement.get("Parameters", []))
-    except ValueError:
-        return None
-    return parsed["select"] if parsed["op"] == "EXISTS" else parsed
-
-
 def _of_statement(parsed: dict[str, Any]) -> Iterator[str]:
     if parsed["op"] == "INSERT":
         item = as_object(parsed.get("item"))
@@ -96,45 +82,6 @@ def leading_keys(request: dict[str, Any]) -> list[str]:
     for action in as_list(request.get("TransactItems")):
         for member in (action[name] for name in ITEM_MEMBERS if name in action):
             found.update(_of_item(member["TableName"], member.get("Key") or member.get("Item")))
-    for parsed in filter(None, map(_parsed, _statements(request))):
+    for parsed in filter(None, map(parsed_statement, statements(request))):
         found.update(_of_statement(parsed))
     return sorted(found)
-
-
-def partiql_checks(request: dict[str, Any], table_arn: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Return the IAM action and resource of each statement; one that cannot be read needs what nobody has."""
-    checks: list[tuple[str, str]] = []
-    for statement in _statements(request):
-        parsed = _parsed(statement)
-        if parsed is None:
-            checks.append(("dynamodb:UnreadablePartiQL", "*"))
-            continue
-        index = f"/index/{parsed['index']}" if parsed.get("index") else ""
-        checks.append((f"dynamodb:PartiQL{parsed['op'].capitalize()}", table_arn(parsed["table"]) + index))
-    return checks
-
-
-def teach() -> None:
-    """Give every DynamoDB request its leading keys, and every PartiQL statement its own check."""
-    actions: Any = import_module("ministack.core.iam_actions")
-    untaught_context, untaught_checks = actions.dynamodb_service_context, actions.dynamodb_transaction_checks
-
-    def service_context(body: bytes) -> dict[str, Any]:
-        context: dict[str, Any] = untaught_context(body)
-        try:
-            keys = leading_keys(parsed_object(body))
-        except (AttributeError, KeyError, StopIteration, TypeError):
-            keys = []  # malformed: the handler refuses it, and no key means no permission
-        return {**context, "dynamodb:LeadingKeys": keys} if keys else context
-
-    def checks(iam_action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
-        if iam_action.removeprefix("dynamodb:") not in PARTIQL:
-            return untaught_checks(iam_action, body, region, account)
-
-        def table_arn(name: str) -> str:
-            return actions._dynamodb_table_arn(name, region, account)
-
-        return partiql_checks(parsed_object(body), table_arn)
-
-    actions.dynamodb_service_context = service_context
-    actions.dynamodb_transaction_checks = checks

@@ -2,10 +2,13 @@
 
 import http.client
 import json
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+PAUSE_SECONDS = 0.02
 
 
 class EmulatorControl:
@@ -36,6 +39,26 @@ class EmulatorControl:
         finally:
             self.clear_faults()
 
+    def struck(self) -> list[int]:
+        """Return how many requests each fault in force has struck, in the order in which they were set.
+
+        A request counts from the moment on which it feels the fault: one that hangs counts while it hangs, and with
+        `after` the service has then performed it.
+        """
+        return [fault["struck"] for fault in self._call("GET", "faults")["faults"]]
+
+    def wait_struck(self, strikes: int = 1, timeout_seconds: float = 30.0) -> None:
+        """Wait until the faults in force have struck this many requests together.
+
+        Raises:
+            TimeoutError: They have not within the time.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while sum(self.struck()) < strikes:
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"the faults struck fewer than {strikes} requests in {timeout_seconds} s")
+            time.sleep(PAUSE_SECONDS)
+
     def checkpoint(self) -> None:
         """Save what changed to disk now, so that even a killed emulator keeps it."""
         self._call("POST", "checkpoint")
@@ -58,7 +81,7 @@ class EmulatorControl:
             for line in file:
                 yield json.loads(line)
 
-    def _call(self, method: str, what: str, body: Any = None) -> None:
+    def _call(self, method: str, what: str, body: Any = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
             connection.request(method, f"/_sandbox/{what}", None if body is None else json.dumps(body))
@@ -68,3 +91,4 @@ class EmulatorControl:
             connection.close()
         if response.status != 200:
             raise ValueError(f"the emulator refused: {text}")
+        return json.loads(text)
