@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from tenantscope_tenant_management.sources.journal import entry_of
 
 FRESH = itertools.count(60)
 PASSWORD = "Correct-horse-7"
-_deserialise: Callable[[Mapping[str, Any]], Any] = TypeDeserializer().deserialize
+_deserialise: Callable[[Any], Any] = TypeDeserializer().deserialize
 WRITES = (
     "AdminCreateUser", "AdminAddUserToGroup", "AdminDisableUser", "AdminEnableUser", "AdminUserGlobalSignOut",
     "AdminUpdateUserAttributes", "AdminDeleteUser", "AdminRemoveUserFromGroup", "CreateGroup", "DeleteGroup",
