@@ -42,6 +42,15 @@ class Pool:
     def client(self) -> Any:
         return self.sandbox.client("cognito-idp")
 
+    def in_group(self, group: str) -> list[tuple[str, str, bool]] | None:
+        """Address, role and whether they may sign in, of the users of a group; None where there is no such group."""
+        try:
+            found = self.client.list_users_in_group(UserPoolId=self.id, GroupName=group)["Users"]
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+        named = [({one["Name"]: one["Value"] for one in user["Attributes"]}, user["Enabled"]) for user in found]
+        return sorted((given["email"], given["custom:tenantRole"], enabled) for given, enabled in named)
+
     @property
     def id(self) -> str:
         return self.sandbox.outputs["UserPoolId"]
