@@ -123,11 +123,10 @@ async def test_what_is_written_already_is_not_written_again(
     town: Sandbox, aws: TenantSession, stores: dict[str, Holding], folder: ExportFolder, name: str
 ):
     first = await stores[name].export(aws, LEAVER, folder, seconds=30)
-    mark = town.emulator.mark()
-    assert await stores[name].export(aws, LEAVER, folder, seconds=30) == first
-    assert {one["action"] for one in town.emulator.requests(mark)}.isdisjoint({"PutObject", "CopyObject"})
-    written = [one for one in versions(town) if one["Key"].startswith(folder.prefix)]
+    written = sorted(str(one) for one in versions(town) if one["Key"].startswith(folder.prefix))
     assert len(written) == len(first.files)
+    assert await stores[name].export(aws, LEAVER, folder, seconds=30) == first
+    assert sorted(str(one) for one in versions(town) if one["Key"].startswith(folder.prefix)) == written
 
 
 @pytest.mark.parametrize("name", ["objects", "database", "logs"])
@@ -142,7 +141,7 @@ async def test_an_export_that_broke_off_is_ended_by_another_process_with_the_sam
 ):
     whole = await in_small_steps(town, name).export(aws, LEAVER, ExportFolder(aws, town.bucket, "w-2"), seconds=1e9)
     broken = {"service": "s3", "contains": f"/{folder.prefix}", "skip": 1, **fault}
-    with town.emulator.faults(broken), pytest.raises((AwsError, ExceptionGroup)):
+    with town.emulator.faults(broken), pytest.raises(AwsError):
         await in_small_steps(town, name).export(aws, LEAVER, folder, seconds=1e9)
     export = await in_small_steps(town, name).export(aws, LEAVER, folder, seconds=1e9)
     assert export == whole
