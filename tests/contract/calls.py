@@ -20,6 +20,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "get_conversation": {"session": "trip-7"},
     "remember": {"text": "Avoids Blue Falcon Air.", "kind": "preference", "subject": "airline to avoid"},
+    "manage_tenant_user": {"action": "change_role", "user_id": "no-such-user", "role": "member"},
 }
 """Arguments of the tools that cannot be called with none. Those in `HANDLES` may be left out."""
 
@@ -38,6 +39,8 @@ class Handle:
 
 HANDLES: Mapping[str, Mapping[str, Handle]] = {
     "list_tenants": {"cursor": Handle("list_tenants", "next_cursor", {"limit": 2})},
+    "list_tenant_users": {"cursor": Handle("list_tenant_users", "next_cursor", {"limit": 2})},
+    "manage_tenant_user": {"user_id": Handle("list_tenant_users", "users.0.user_id", {"role": "member"})},
     "rank_tenants_by_cost": {"cursor": Handle("rank_tenants_by_cost", "next_cursor", {"limit": 2})},
     "list_tenant_activity": {"cursor": Handle("list_tenant_activity", "next_cursor", {"limit": 2})},
     "get_conversation": {

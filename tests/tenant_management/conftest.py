@@ -14,7 +14,8 @@ Ask = Callable[..., Awaitable[CallToolResult]]
 @pytest.fixture(scope="module")
 async def registry_server(small_company: Sandbox) -> AsyncGenerator[Served]:
     server = next(each for each in SERVERS if each.spec.name == "tenant-management")
-    async with serve(server.spec, environment_of(server, small_company), small_company) as running:
+    environment = environment_of(server, small_company, TENANTSCOPE_QUIET_SECONDS="0.2")
+    async with serve(server.spec, environment, small_company) as running:
         yield running
 
 

@@ -12,8 +12,8 @@ async def test_initech_is_onboarded_like_globex_and_every_step_is_reported(
 ):
     reported: list[tuple[float, float | None, str | None]] = []
 
-    async def report(done: float, total: float | None, message: str | None) -> None:
-        reported.append((done, total, message))
+    async def report(progress: float, total: float | None, message: str | None) -> None:
+        reported.append((progress, total, message))
 
     arguments: dict[str, Any] = {
         "tenant_id": "initech", "name": "Initech", "tier": "growth", "like": "globex",

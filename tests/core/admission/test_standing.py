@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
 import pytest
 from tenantscope_core.admission.quotas import NO_QUOTAS, Quotas
 from tenantscope_core.admission.standing import ASK_AGAIN_AFTER, FRESH_FOR, REASONS, TRUSTED_FOR, Standings
@@ -20,10 +21,13 @@ class Registry:
         self.items: dict[str, dict[str, Any]] = {"acme": {"tenantStatus": {"S": "Active"}}}
         self.reachable = True
         self.asked = 0
+        self.answers = anyio.Event()
+        self.answers.set()
         self.standings = Standings("tenants", clock=lambda: self.now)
 
     async def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
         self.asked += 1
+        await self.answers.wait()
         if not self.reachable:
             raise AwsError("Timeout", operation, Fault.UNREACHABLE)
         item = self.items.get(parameters["Key"]["tenantId"]["S"])
@@ -150,6 +154,45 @@ async def test_an_unreachable_registry_leaves_a_known_tenant_working_for_a_while
         await registry.require()
     registry.reachable = True
     await registry.require()
+
+
+async def outcomes_at_once(registry: Registry, calls: int) -> list[bool]:
+    """Whether each of several calls at once passes; the registry answers when all have come."""
+    passed: list[bool] = []
+
+    async def require() -> None:
+        try:
+            await registry.require()
+        except TenantSuspended:
+            passed.append(False)
+        else:
+            passed.append(True)
+
+    registry.answers = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(calls):
+            tasks.start_soon(require)
+        await anyio.wait_all_tasks_blocked()
+        registry.answers.set()
+    return passed
+
+
+async def test_of_many_calls_at_once_one_reads_a_record_anew_and_the_others_go_on():
+    registry = Registry()
+    await registry.require()
+    registry.now += FRESH_FOR
+    assert await outcomes_at_once(registry, 20) == [True] * 20
+    assert registry.asked == 2
+
+
+async def test_nobody_goes_on_by_a_record_that_was_read_long_ago_while_another_call_reads_it():
+    """A tenant that was quiet for a while, and suspended meanwhile."""
+    registry = Registry()
+    await registry.require()
+    registry.items["acme"]["tenantStatus"]["S"] = "Suspended"
+    registry.now += TRUSTED_FOR - FRESH_FOR
+    assert registry.standings.take_turn("acme")
+    assert await outcomes_at_once(registry, 20) == [False] * 20
 
 
 async def test_an_unreachable_registry_leaves_a_suspended_tenant_suspended():

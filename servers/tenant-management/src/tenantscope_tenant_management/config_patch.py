@@ -31,7 +31,7 @@ def patched(settings: Settings, patch: Settings) -> dict[str, Any]:
     return merged
 
 
-def require_fit(settings: Settings, schema: Schema | None) -> None:
+def require_fit(settings: Settings, schema: Schema | None, *, parameter: str = "patch") -> None:
     """Let settings pass that the company's schema allows.
 
     Raises:
@@ -50,7 +50,7 @@ def require_fit(settings: Settings, schema: Schema | None) -> None:
     shown = asked if len(asked) <= _MAX_PLACE else "what the schema says there"
     raise InvalidArgument(
         f"{_safe(place)} does not fit the company's schema for settings: `{fault.validator}` asks {shown}.",
-        parameter="patch",
+        parameter=parameter,
     )
 
 

@@ -1,10 +1,12 @@
 """What the tools answer about a tenant's coming and going."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import Field
 from tenantscope_core.results.answers import Answer
 
+from tenantscope_tenant_management.holdings import Held
 from tenantscope_tenant_management.workflow import Workflow
 
 
@@ -36,6 +38,82 @@ class Onboarded(Answer):
     version: int
     workflow: Progress
     next: str | None = Field(default=None, description="What to call next.")
+
+
+class StoreHeld(Answer):
+    """What one store holds of the tenant."""
+
+    store: str
+    held: dict[str, int] = Field(description="How many things, by kind.")
+    bytes: int | None = Field(default=None, description="Where the store tells.")
+    left: int | None = Field(default=None, description="How many were left when it was read back.")
+
+
+class Leaving(Answer):
+    """What leaving means for the tenant, before it is done."""
+
+    stores: list[StoreHeld]
+    things: int = Field(description="In all stores.")
+    legal_hold: bool = Field(description="True: it cannot leave now.")
+
+
+class ReceiptView(Answer):
+    """What each store held, that it is gone, what stays and why."""
+
+    stores: list[StoreHeld]
+    things: int = Field(description="In all stores.")
+    started: datetime
+    finished: datetime
+    export: dict[str, object] | None = Field(
+        default=None,
+        description="Where in the datasets bucket the tenant's copy is, with its manifest's digest; 30 days.",
+    )
+    kept: list[str] = Field(description="What stays, and why.")
+    digest: str = Field(description="Of the whole receipt; the audit trail has it too.")
+
+
+class StatusChange(Answer):
+    """What became of a tenant's status, or would."""
+
+    tenant_id: str
+    before: str
+    after: str
+    version: int
+    changed: bool = Field(description="False where it was only tried, or was so already.")
+    followed_within_seconds: int = Field(default=30, description="When every server follows, at the latest.")
+    leaving: Leaving | None = None
+    confirmation: str | None = Field(
+        default=None, description="Pass it to do it; good for 15 minutes and this version."
+    )
+    workflow: Progress | None = None
+    receipt: ReceiptView | None = None
+    next: str | None = Field(default=None, description="What to call next.")
+
+
+def leaving(stores: Sequence[Held], *, legal_hold: bool) -> Leaving:
+    """What leaving means, as it is shown."""
+    shown = [StoreHeld(store=one.store, held=dict(one.parts), bytes=one.bytes) for one in stores]
+    return Leaving(stores=shown, things=sum(one.count for one in stores), legal_hold=legal_hold)
+
+
+def receipt_view(flow: Workflow) -> ReceiptView | None:
+    """The receipt of an offboarding that is done."""
+    receipt = flow.outcome("receipt").get("receipt")
+    if receipt is None:
+        return None
+    shown = [
+        StoreHeld(store=line["store"], held=line["held"], bytes=line["bytes"], left=line["left"])
+        for line in receipt["stores"]
+    ]
+    return ReceiptView(
+        stores=shown,
+        things=sum(sum(line.held.values()) for line in shown),
+        started=receipt["started"],
+        finished=receipt["finished"],
+        export=receipt["export"],
+        kept=receipt["kept"],
+        digest=receipt["digest"],
+    )
 
 
 def progress(flow: Workflow) -> Progress:

@@ -101,17 +101,19 @@ class Workflow:
         return replace(self, revision=self.revision + 1, **fields)
 
 
-def begin(kind: Kind, key: str, inputs: Mapping[str, Any], steps: Sequence[str], *, by: str, now: datetime) -> Workflow:
-    """A workflow of which nothing is done yet."""
+def begin(
+    kind: Kind, key: str, asked: str, inputs: Mapping[str, Any], steps: Sequence[str], *, by: str, now: datetime
+) -> Workflow:
+    """A workflow of which nothing is done yet; `asked` tells requests for the same from others."""
     return Workflow(
-        kind=kind, id=key, digest=digest_of(inputs), inputs=dict(inputs), by=by,
+        kind=kind, id=key, digest=asked, inputs=dict(inputs), by=by,
         started=now.isoformat(timespec="milliseconds"), steps=tuple(StepRecord(name) for name in steps),
     )  # fmt: skip
 
 
-def digest_of(inputs: Mapping[str, Any]) -> str:
+def digest_of(arguments: Mapping[str, Any]) -> str:
     """What tells whether two requests ask for the same."""
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(arguments, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def as_document(flow: Workflow) -> str:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 FRESH_FOR = timedelta(seconds=30)  # how long a suspension, or a change of tier or quota, may take to be felt
 TRUSTED_FOR = timedelta(minutes=15)  # how long an active tenant keeps working while the registry is unreachable
 ASK_AGAIN_AFTER = timedelta(seconds=5)  # between attempts while it is unreachable
+GOES_ON_FOR = FRESH_FOR + ASK_AGAIN_AFTER  # what was read longer ago is not gone by while another call asks
 KNOWN_WAITS_SECONDS = 2.0  # a registry that is slower than this is as good as down for a tenant whose standing is known
 NEW_WAITS_SECONDS = 8.0
 MAX_REMEMBERED = 50_000
@@ -52,6 +53,8 @@ class _Seen:
     standing: Standing
     at: datetime
     ask_again: datetime
+    next_turn: datetime  # before which no refused caller has it read
+    reached: bool = True  # whether the registry answered when it was last asked
 
 
 class Standings:
@@ -70,9 +73,9 @@ class Standings:
     def take_turn(self, tenant: str) -> bool:
         """Whether what is known of a tenant is due to be read anew, and it is this caller who shall do it."""
         now, seen = self._clock(), self._seen.get(tenant)
-        if seen is None or now < seen.ask_again or not self._is_trusted(seen):
+        if seen is None or now < max(seen.ask_again, seen.next_turn) or not self._is_trusted(seen):
             return False
-        self._remember(tenant, replace(seen, ask_again=now + ASK_AGAIN_AFTER))
+        self._remember(tenant, replace(seen, next_turn=now + ASK_AGAIN_AFTER))
         return True
 
     async def read_anew(self, tenant: str, aws: AwsCaller) -> None:
@@ -107,7 +110,7 @@ class Standings:
     async def _ask(self, tenant: str, aws: AwsCaller, last: _Seen | None) -> _Seen:
         now = self._clock()
         trusted = last is not None and self._is_trusted(last)
-        if last is not None and trusted:
+        if last is not None and trusted and (now - last.at <= GOES_ON_FOR or not last.reached):
             self._remember(tenant, replace(last, ask_again=now + ASK_AGAIN_AFTER))  # one call asks, the others go on
         try:
             with anyio.fail_after(KNOWN_WAITS_SECONDS if trusted else NEW_WAITS_SECONDS):
@@ -122,7 +125,7 @@ class Standings:
         except (AwsError, NotPermitted, Unavailable, TimeoutError) as error:
             return self._remember(tenant, self._unreachable(last, error))
         now = self._clock()
-        return self._remember(tenant, _Seen(_standing(answer.get("Item")), now, now + FRESH_FOR))
+        return self._remember(tenant, _Seen(_standing(answer.get("Item")), now, now + FRESH_FOR, now + FRESH_FOR))
 
     def _unreachable(self, last: _Seen | None, error: Exception) -> _Seen:
         now = self._clock()
@@ -132,7 +135,7 @@ class Standings:
                 "The tenant registry cannot be read just now, so this tenant's standing is not known.",
                 retry_after_seconds=ASK_AGAIN_AFTER.total_seconds(),
             ) from error
-        return replace(last, ask_again=now + ASK_AGAIN_AFTER)
+        return replace(last, ask_again=now + ASK_AGAIN_AFTER, reached=False)
 
     def _is_trusted(self, seen: _Seen) -> bool:
         return self._clock() - seen.at <= TRUSTED_FOR

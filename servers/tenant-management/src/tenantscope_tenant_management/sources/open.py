@@ -5,10 +5,11 @@ import json
 import random
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tenantscope_core.results.errors import NotSetUp
 from tenantscope_core.serving.settings import PREFIX, WrongSettings
@@ -25,6 +26,7 @@ from tenantscope_tenant_management.sources.event_bus import EventBus
 from tenantscope_tenant_management.sources.external_directory import ExternalDirectory
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.journal import Journal
+from tenantscope_tenant_management.sources.journal_erasing import JournalErasing
 from tenantscope_tenant_management.sources.quota_use import QuotaUse
 from tenantscope_tenant_management.sources.recording import Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
@@ -33,10 +35,14 @@ from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
 from tenantscope_tenant_management.sources.turns import Turns
 from tenantscope_tenant_management.sources.user_changes import UserChanges
-from tenantscope_tenant_management.sources.workflows import onboarding
+from tenantscope_tenant_management.sources.workflows import offboarding, onboarding
+from tenantscope_tenant_management.sources.workflows.letting_go import EraseRecord, LettingGo
 from tenantscope_tenant_management.sources.workflows.runner import Runner
 from tenantscope_tenant_management.sources.workflows.store import WorkflowStore
 from tenantscope_tenant_management.sources.workflows.taking_in import TakingIn
+
+if TYPE_CHECKING:
+    from tenantscope_core.stores.valkey import ValkeyStore
 
 _SHARE_OF_A_CALL = 0.7
 """How much of a call's time a workflow takes, so that there is an answer to say how far it is."""
@@ -56,6 +62,7 @@ class Sources:
     directory: Directory
     user_changes: UserChanges
     taking_in: TakingIn
+    letting_go: LettingGo
     use: QuotaUse
     config_schema: Mapping[str, Any] | None
     administers: bool
@@ -88,6 +95,9 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     turns = Turns(journal, lease_seconds=settings.workflow_lease_seconds, new_holder=_random_text, jitter=random.random)
     store = WorkflowStore(journal)
     stores = functools.cache(functools.partial(_stores, settings))  # their clients take long to import
+    erasing = JournalErasing(journal)
+    stack = AsyncExitStack()
+    valkey = functools.cache(functools.partial(_valkey, settings, stack))
     runner: Runner[Call[Any]] = Runner(
         store,
         lease_seconds=settings.workflow_lease_seconds,
@@ -95,32 +105,52 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
         new_owner=_random_text,
         clock=runtime.clock,
     )
-    yield Sources(
-        registry=registry,
-        search=TenantSearch(registry, journal),
-        journal=journal,
-        recorder=recorder,
-        tenants=tenants,
-        tiers=tiers,
-        trail=Trail(journal),
-        directory=directory,
-        user_changes=UserChanges(registry, recorder, directory, turns),
-        taking_in=TakingIn(
+    async with stack:
+        yield Sources(
             registry=registry,
+            search=TenantSearch(registry, journal),
             journal=journal,
             recorder=recorder,
             tenants=tenants,
-            store=store,
-            runner=runner,
-            steps=lambda: onboarding.steps(tenants, tiers, directory, stores()),
-            clock=runtime.clock,
-        ),
-        use=QuotaUse(),
-        config_schema=None if settings.config_schema is None else read_schema(settings.config_schema),
-        administers=settings.admin_role_arn is not None,
-        broker=settings.broker,
-        tools=runtime.tools,
-    )
+            tiers=tiers,
+            trail=Trail(journal),
+            directory=directory,
+            user_changes=UserChanges(registry, recorder, directory, turns),
+            taking_in=TakingIn(
+                registry=registry,
+                journal=journal,
+                recorder=recorder,
+                tenants=tenants,
+                store=store,
+                runner=runner,
+                steps=lambda: onboarding.steps(tenants, tiers, directory, stores()),
+                clock=runtime.clock,
+            ),
+            letting_go=LettingGo(
+                recorder=recorder,
+                tenants=tenants,
+                directory=directory,
+                journal=erasing,
+                stores=stores,
+                store=store,
+                runner=runner,
+                steps=lambda: offboarding.steps(
+                    tenants,
+                    directory,
+                    stores(),
+                    erasing,
+                    quiet=timedelta(seconds=settings.quiet_seconds),
+                    bucket=settings.datasets_bucket,
+                    last=EraseRecord(tenants, recorder, erasing, runtime.clock),
+                ),
+                clock=runtime.clock,
+            ),
+            use=QuotaUse(directory, None if settings.valkey_url is None else valkey),
+            config_schema=None if settings.config_schema is None else read_schema(settings.config_schema),
+            administers=settings.admin_role_arn is not None,
+            broker=settings.broker,
+            tools=runtime.tools,
+        )
 
 
 def open_recorder(settings: Settings, registry: RegistryTable, journal: Journal) -> Recorder:
@@ -153,6 +183,16 @@ def read_schema(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError, library.SchemaError):
         raise WrongSettings([f"{PREFIX}CONFIG_SCHEMA must be a file with a JSON Schema"]) from None
     return cast(Mapping[str, Any], schema)
+
+
+def _valkey(settings: Settings, stack: AsyncExitStack) -> "ValkeyStore":
+    """The store that the servers count calls in; its client takes long to import, so the first to ask opens it."""
+    from tenantscope_core.stores.valkey import ValkeyStore
+
+    assert settings.valkey_url is not None
+    store = ValkeyStore(settings.valkey_url.get_secret_value())
+    stack.push_async_exit(store)
+    return store
 
 
 def _stores(settings: Settings) -> Sequence[Holding]:

@@ -7,6 +7,7 @@ from tenantscope_tenant_management.tools.list_tenant_users import list_tenant_us
 from tenantscope_tenant_management.tools.list_tenants import list_tenants
 from tenantscope_tenant_management.tools.list_tiers import list_tiers
 from tenantscope_tenant_management.tools.manage_tenant_user import manage_tenant_user
+from tenantscope_tenant_management.tools.set_tenant_status import set_tenant_status
 from tenantscope_tenant_management.tools.update_tenant import update_tenant
 from tenantscope_tenant_management.tools.update_tenant_config import update_tenant_config
 from tenantscope_tenant_management.tools.whoami import whoami
@@ -18,6 +19,7 @@ TOOLS = (
     list_tenants,
     create_tenant,
     update_tenant,
+    set_tenant_status,
     list_tenant_users,
     manage_tenant_user,
     list_tiers,

@@ -11,6 +11,7 @@ from tenantscope_tenant_management.config_patch import patched, require_fit
 from tenantscope_tenant_management.lifecycle_answers import Onboarded, progress
 from tenantscope_tenant_management.sources.open import Sources
 from tenantscope_tenant_management.sources.workflows.taking_in import Request
+from tenantscope_tenant_management.workflow import digest_of
 
 
 @tool(
@@ -50,24 +51,26 @@ async def create_tenant(
     """
     sources, tenant = call.sources, call.one_tenant
     sources.require_admin()
-    model = None if like is None else await sources.taking_in.model(call, like)
-    chosen = tier or (model.tier if model else None)
-    if chosen is None:
-        raise InvalidArgument("tier is required unless `like` names a tenant.", parameter="tier")
-    await sources.tiers.one(call.aws, chosen)
-    settings = patched(model.config if model else {}, config or {})
-    require_fit(settings, sources.config_schema)
-    request = Request(
-        name=checked_name(name),
-        tier=chosen,
-        email=None if email is None else checked_email(email),
-        admin_email=None if admin_email is None else checked_email(admin_email),
-        plan=plan or (model.plan if model and model.tier == chosen else None),
-        tags=merged_tags({"tags": model.tags if model else {}}, tags or {}),
-        config=settings,
-        sample_data=sample_data,
-    )
-    flow = await sources.taking_in.take_in(call, tenant, request_key, request)
+    asked = digest_of(
+        {"name": name, "tier": tier, "like": like, "email": email, "admin_email": admin_email, "plan": plan,
+         "tags": tags, "config": config, "sample_data": sample_data}
+    )  # fmt: skip
+    key = request_key or asked
+    request = None
+    if await sources.taking_in.known(call, tenant, key, asked) is None:
+        model = None if like is None else await sources.taking_in.model(call, like)
+        request = Request(
+            name=checked_name(name),
+            tier=await _tier(call, tier or (model.tier if model else None)),
+            email=None if email is None else checked_email(email),
+            admin_email=None if admin_email is None else checked_email(admin_email),
+            plan=plan or (model.plan if model and tier in (None, model.tier) else None),
+            tags=merged_tags({"tags": model.tags if model else {}}, tags or {}),
+            config=patched(model.config if model else {}, config or {}),
+            sample_data=sample_data,
+        )
+        require_fit(request.config, sources.config_schema, parameter="config")
+    flow = await sources.taking_in.take_in(call, tenant, key, asked, request)
     record = await sources.tenants.read(call, tenant)
     return Onboarded(
         tenant_id=tenant,
@@ -78,3 +81,9 @@ async def create_tenant(
         workflow=progress(flow),
         next=None if flow.finished else "create_tenant with the same arguments goes on with it",
     )
+
+
+async def _tier(call: Call[Sources], name: str | None) -> str:
+    if name is None:
+        raise InvalidArgument("tier is required unless `like` names a tenant.", parameter="tier")
+    return (await call.sources.tiers.one(call.aws, name)).name

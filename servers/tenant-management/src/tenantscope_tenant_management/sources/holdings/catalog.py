@@ -10,7 +10,7 @@ from tenantscope_core.stores.postgres import Statement, TenantTransaction
 from tenantscope_tenant_management.holdings import children_first
 
 RECORD_OF_MIGRATIONS = "tenantscope_migrations"
-MAX_PAGE_ROWS, MAX_PAGE_BYTES = 500, 2_000_000
+MAX_PAGE_ROWS = 500
 
 _SCHEMA: LiteralString = "SELECT FROM pg_namespace WHERE nspname = %(schema)s"
 _TABLES: LiteralString = """
@@ -69,8 +69,8 @@ class TenantTable:
             key=_columns(("tenant_id", *self.key)),
         )
 
-    def page(self, tenant: str, after: str | None) -> Statement:
-        """The rows after one given as JSON, in order of the key, each as a `line` of JSON: up to 2 MB, one at least."""
+    def page(self, tenant: str, after: str | None, *, most_bytes: int) -> Statement:
+        """The rows after one given as JSON, in order of the key, each as a `line` of JSON; one at least."""
         key = self.key or ("tenant_id",)
         last, later = sql.SQL(""), sql.SQL("")
         if after is not None:
@@ -85,7 +85,7 @@ class TenantTable:
             "sum(octet_length(to_jsonb(content)::text)) OVER wide AS size FROM page WINDOW wide AS (ORDER BY {key})) "
             "SELECT line FROM measured WHERE number = 1 OR size <= {bytes} ORDER BY number",
             tenant, named=_columns(key, "content"), key=_columns(key), last=last, later=later,
-            rows=sql.Literal(MAX_PAGE_ROWS), bytes=sql.Literal(MAX_PAGE_BYTES),
+            rows=sql.Literal(MAX_PAGE_ROWS), bytes=sql.Literal(most_bytes),
         )  # fmt: skip
 
     @property

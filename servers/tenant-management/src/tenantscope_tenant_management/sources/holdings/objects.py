@@ -2,13 +2,14 @@
 
 import json
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import anyio
 from tenantscope_core.credentials.errors import AwsError
-from tenantscope_core.results.errors import Conflict, DataFault, Unavailable
+from tenantscope_core.results.errors import Conflict, DataFault, ToolFailure, Unavailable
 from tenantscope_core.stores.aws import AwsCaller
+from tenantscope_core.stores.task_failures import first_of
 
 from tenantscope_tenant_management.holdings import Export, Exported, Held
 from tenantscope_tenant_management.sources.holdings.export_folder import (
@@ -87,9 +88,7 @@ class Objects:
         for start in range(0, len(missing), COPIES_AT_ONCE):
             if start and allowance.is_spent:
                 return Export((), done=False)
-            async with anyio.create_task_group() as tasks:
-                for name in missing[start : start + COPIES_AT_ONCE]:
-                    tasks.start_soon(_copy, folder, name, wanted[name])
+            await _copy_at_once(folder, {name: wanted[name] for name in missing[start : start + COPIES_AT_ONCE]})
         if missing:
             there = await folder.listed(f"{self.name}/")
         files = [Exported(name, one.size or 0, f"etag:{one.etag}") for name, one in sorted(there.items())]
@@ -111,7 +110,8 @@ class Objects:
         require_session_of(aws, tenant)
         return (
             "The fleet's copies of the datasets keep this tenant's rows: the company's own books rest on them.",
-            "Raw bills and access logs mix all tenants and stay until they end by the company's own rules.",
+            "Raw bills and access logs mix all tenants and stay until they end by the company's own rules; a rollup of "
+            "a month that the tenant was in writes its datasets again from them.",
             "An export stays in its folder until the bucket's lifecycle rule ends it, 30 days after it was written.",
             "Copies of the bucket made elsewhere, by replication or backup, end by their own rules.",
         )
@@ -154,6 +154,15 @@ class Objects:
             )
         if len(errors) == len(named):
             raise Unavailable("The object store deletes nothing at this moment; try again shortly.")
+
+
+async def _copy_at_once(folder: ExportFolder, sources: Mapping[str, Version]) -> None:
+    try:
+        async with anyio.create_task_group() as tasks:
+            for name, source in sources.items():
+                tasks.start_soon(_copy, folder, name, source)
+    except* (AwsError, ToolFailure) as failures:
+        raise first_of(failures) from None
 
 
 async def _copy(folder: ExportFolder, name: str, source: Version) -> None:

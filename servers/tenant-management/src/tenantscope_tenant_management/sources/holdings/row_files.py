@@ -11,6 +11,8 @@ from tenantscope_tenant_management.sources.holdings.export_folder import ExportF
 from tenantscope_tenant_management.sources.holdings.holding import Allowance
 from tenantscope_tenant_management.sources.holdings.line_files import LineFiles
 
+MAX_PAGE_BYTES = 2_000_000  # of one answer of the database
+
 
 class RowFiles:
     """Writes `database/<schema>.<table>/part-<number>.jsonl.gz`, in order of the primary key.
@@ -43,7 +45,9 @@ class RowFiles:
         lines: list[str] = []
         size = 0
         while size < self._part_bytes:
-            (answer,) = await self._store.run(self._folder.tenant, [self._table.page(self._folder.tenant, last)])
+            most = min(MAX_PAGE_BYTES, self._part_bytes - size)
+            page = self._table.page(self._folder.tenant, last, most_bytes=most)
+            (answer,) = await self._store.run(self._folder.tenant, [page])
             if not answer.rows:
                 return lines, True
             if not self._table.has_key:

@@ -70,6 +70,13 @@ class Step(Protocol[CallT]):
         ...
 
 
+class OneWay:
+    """A step of a workflow that only goes forward."""
+
+    async def undo(self, work: Work[Any]) -> None:
+        """Never asked for."""
+
+
 class Runner(Generic[CallT]):
     """Runs workflows. One owner at a time holds the lease; one that fell silent loses it, and cannot write any more."""
 

@@ -24,7 +24,7 @@ class WorkflowStore:
     async def read(self, aws: AwsCaller, tenant: str, kind: Kind) -> Workflow | None:
         """The workflow of a kind; None where there never was one."""
         item = await self._journal.get(aws, tenant, _key(kind))
-        return None if item is None else from_document(item["document"])
+        return None if item is None or "document" not in item else from_document(item["document"])
 
     def part(self, tenant: str, flow: Workflow, before: Workflow | None) -> dict[str, Any]:
         """The part of a transaction that writes a workflow in place of what was there."""

@@ -20,7 +20,7 @@ from tenantscope_tenant_management.sources.tags import tag_parts
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.workflows.runner import Runner, Step
 from tenantscope_tenant_management.sources.workflows.store import WorkflowStore
-from tenantscope_tenant_management.workflow import Workflow, begin, digest_of
+from tenantscope_tenant_management.workflow import Workflow, begin
 
 AnyCall = Call[Any]
 _TRIES = 3
@@ -80,16 +80,29 @@ class TakingIn:
         plan = record.get("plan")
         return Model(str(record.get("tier", "")), None if plan is None else str(plan), tags, config)
 
-    async def take_in(self, call: AnyCall, tenant: str, key: str | None, request: Request) -> Workflow:
-        """Begin, or go on with what an earlier call with the same key or the same arguments has begun.
+    async def known(self, call: AnyCall, tenant: str, key: str, asked: str) -> Workflow | None:
+        """What an earlier call has begun that asked for the same, told by a digest of its arguments; None if none has.
+
+        Raises:
+            Conflict: The id is another tenant's, or the key was used with other arguments.
+        """
+        found = await self.store.read(call.aws, tenant, "onboarding")
+        return None if found is None or found.state == "undone" else _same(found, key, asked)
+
+    async def take_in(self, call: AnyCall, tenant: str, key: str, asked: str, request: Request | None) -> Workflow:
+        """Begin with a request, or without one go on with what is begun.
 
         Raises:
             Conflict: The id is another tenant's, or the key was used with other arguments.
             ToolFailure: It failed for good, and what was done of it is undone.
             Unavailable: It stopped on the way; the same call goes on.
         """
-        inputs = asdict(request)
-        flow = await self._begun(call, tenant, key or digest_of(inputs), inputs)
+        flow = (
+            await self._begun(call, tenant, key, asked, asdict(request))
+            if request is not None
+            else await self.known(call, tenant, key, asked)
+        )
+        assert flow is not None
         flow = await self.runner.run(call, tenant, flow, self.steps(), report=call.report_progress, undoes=True)
         if flow.state == "undone":
             await self._give_up(call, tenant, flow)
@@ -100,17 +113,18 @@ class TakingIn:
         await self.recorder.send_waiting(call, tenant)
         return flow
 
-    async def _begun(self, call: AnyCall, tenant: str, key: str, inputs: Mapping[str, Any]) -> Workflow:
+    async def _begun(self, call: AnyCall, tenant: str, key: str, asked: str, inputs: Mapping[str, Any]) -> Workflow:
         for _ in range(_TRIES):
             known = await self.store.read(call.aws, tenant, "onboarding")
             if known is not None and known.state != "undone":
-                return _same(known, key, inputs)
+                return _same(known, key, asked)
             record = await self.registry.get(call.aws, tenant)
             if record is not None and not (known is not None and record.get("tenantStatus") in ("Failed", "Pending")):
                 raise Conflict(_taken(record), parameter="tenant_id")
             flow = begin(
                 "onboarding",
                 key,
+                asked,
                 inputs,
                 [step.name for step in self.steps()],
                 by=call.caller.subject,
@@ -140,8 +154,8 @@ class TakingIn:
         )
 
 
-def _same(known: Workflow, key: str, inputs: Mapping[str, Any]) -> Workflow:
-    if known.digest == digest_of(inputs):
+def _same(known: Workflow, key: str, asked: str) -> Workflow:
+    if known.digest == asked:
         return known
     if known.id == key:
         raise Conflict("This request_key was used with other arguments; choose another.", parameter="request_key")

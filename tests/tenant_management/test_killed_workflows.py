@@ -1,0 +1,174 @@
+"""A server's process is killed at every step of a tenant's coming and going, and another replica goes on.
+
+Each run lets one more of the writes that reach AWS happen than the run before: with the answer of that write on its way,
+the process gets SIGKILL. That is every state in which a dead process can leave a tenant, for what is written to other
+stores lies between two such writes.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import httpx2
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+from fixtures.serving import (
+    ACCEPT,
+    SERVERS,
+    Served,
+    call_of,
+    console_script,
+    content_of,
+    environment_of,
+    error_fields,
+    listening,
+    serve,
+    started,
+)
+from fixtures.store_contents import READS
+from mcp.types import CallToolResult
+from tenant_management.company_users import Pool
+from tenant_management.holdings.world import admin_valkey, keys_of, log_groups, move_in, versions
+from tenantscope_sandbox import Sandbox
+
+SERVER = next(each for each in SERVERS if each.spec.name == "tenant-management")
+LEASE_SECONDS = 0.6
+MOST_CALLS = 40
+_deserialise: Callable[[Any], Any] = TypeDeserializer().deserialize
+
+State = Mapping[str, Any]
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    return environment_of(
+        SERVER, sandbox, TENANTSCOPE_QUIET_SECONDS="0.05", TENANTSCOPE_WORKFLOW_LEASE_SECONDS=str(LEASE_SECONDS),
+        TENANTSCOPE_CURSOR_KEY="k" * 32,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+async def replica(small_company: Sandbox) -> AsyncGenerator[Served]:
+    """The one that goes on."""
+    async with serve(SERVER.spec, environment(small_company), small_company) as running:
+        yield running
+
+
+async def ask(served: Served, tool: str, **arguments: Any) -> CallToolResult:
+    async with served.client(served.token(None), mode="legacy") as client:
+        return await client.call_tool(tool, arguments)
+
+
+async def until_done(served: Served, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Call again as the answers say, until the workflow is over."""
+    for _ in range(MOST_CALLS):
+        result = await ask(served, tool, **arguments)
+        if not result.is_error:
+            answer = content_of(result)
+            if answer["workflow"]["state"] == "done":
+                return answer
+        else:
+            fields = error_fields(result)
+            assert fields["action"] == "retry_after", fields
+            await anyio.sleep(min(fields["retry_after_seconds"], LEASE_SECONDS))
+    raise AssertionError("the workflow does not end")
+
+
+async def killed_at(sandbox: Sandbox, tool: str, arguments: Mapping[str, Any], action: str, skip: int) -> None:
+    """Call a process of its own, and kill it as soon as a write is done whose answer it then never gets."""
+    fault = {"action": action, "kind": "hang", "after": True, "skip": skip, "times": 1}
+    with started([console_script(SERVER), "http", "--port", "0"], environment(sandbox)) as process:
+        url = await anyio.to_thread.run_sync(listening, process)
+        token = sandbox.issuer.token(None, None, [*SERVER.spec.scopes, "provider"])
+        headers = {**ACCEPT, "authorization": f"Bearer {token}"}
+
+        async def call() -> None:
+            async with httpx2.AsyncClient(timeout=60) as http:
+                with suppress(httpx2.TransportError):
+                    await http.post(f"{url}/mcp", content=json.dumps(call_of(tool, arguments)), headers=headers)
+
+        with sandbox.emulator.faults(fault):
+            async with anyio.create_task_group() as group:
+                group.start_soon(call)
+                await anyio.to_thread.run_sync(sandbox.emulator.wait_struck)
+                process.kill()
+                group.cancel_scope.cancel()
+
+
+def end_state(sandbox: Sandbox, tenant: str) -> State:
+    """What is left of it all everywhere, but for times, random values and the tenant's own name."""
+    record = sandbox.client("dynamodb").get_item(TableName=sandbox.table, Key={"tenantId": {"S": tenant}})["Item"]
+    journal = sandbox.client("dynamodb").query(
+        TableName=sandbox.outputs["JournalTable"], KeyConditionExpression="tenantId = :t",
+        ExpressionAttributeValues={":t": {"S": tenant}},
+    )["Items"]  # fmt: skip
+    items = [{name: _deserialise(value) for name, value in item.items()} for item in journal]
+    audit = [item for item in items if item["entry"].startswith("audit:")]
+    flows = [json.loads(item["document"]) for item in items if "document" in item]
+    with admin_valkey(sandbox) as valkey:
+        acl = [line.split(" ")[1] for line in valkey.acl_list() if f"ts-{tenant} " in line]
+    state = {
+        "record": {n: _deserialise(v) for n, v in record.items() if not n.endswith("At") and n != "tenantRegistrationId"},
+        "audit": [(item["seq"], item["action"], "details" in item) for item in audit],
+        "workflows": [[(step["name"], step["state"], step["told"]) for step in flow["steps"]] for flow in flows],
+        "events": [item["entry"] for item in items if item["entry"].startswith("event:")],
+        "tags": [item["entry"] for item in items if item["entry"].startswith("tag:") and "kind" in item],
+        "users": Pool(sandbox).in_group(f"tenant:{tenant}"),
+        "objects": sorted(v["Key"] for v in versions(sandbox) if f"/tenant_id={tenant}/" in v["Key"] if "exports/" not in v["Key"]),
+        "exports": sorted({v["Key"].split("/", 3)[3] for v in versions(sandbox) if f"exports/tenant_id={tenant}/" in v["Key"]}),
+        "keys": keys_of(sandbox, tenant),
+        "acl": acl,
+        "logs": log_groups(sandbox, f"/tenantscope/tenants/{tenant}/"),
+    }  # fmt: skip
+    return json.loads(json.dumps(state, default=str).replace(tenant, "<tenant>"))
+
+
+async def killed_at_every_write(
+    sandbox: Sandbox, replica: Served, tool: str, prepare: Callable[[str], Awaitable[Mapping[str, Any]]]
+) -> int:
+    """Hold the end of each run against that of one that nothing disturbed; how many runs there were."""
+    emulator = sandbox.emulator
+    calm = f"calm-{tool[:3]}"
+    arguments = await prepare(calm)
+    mark = emulator.mark()
+    answer = await until_done(replica, tool, arguments)
+    done = [record["action"] for record in emulator.requests(mark) if not record["action"].startswith(READS)]
+    wanted, steps = end_state(sandbox, calm), answer["workflow"]["steps"]
+    for number, action in enumerate(done):
+        tenant = f"killed-{tool[:3]}-{number}"
+        arguments = await prepare(tenant)
+        await killed_at(sandbox, tool, arguments, action, done[:number].count(action))
+        answer = await until_done(replica, tool, arguments)
+        assert answer["workflow"]["steps"] == json.loads(json.dumps(steps).replace(calm, tenant)), (number, action)
+        assert end_state(sandbox, tenant) == wanted, (number, action)
+        assert content_of(await ask(replica, "list_audit_events", tenant_id=tenant))["intact"] is True
+    return len(done)
+
+
+def newcomer(tenant: str) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant, "name": f"{tenant} Ltd", "tier": "growth", "admin_email": f"first@{tenant}.example",
+        "tags": {"segment": "killed"}, "config": {"colour": "blue"}, "sample_data": True,
+    }  # fmt: skip
+
+
+async def test_a_tenant_comes_in_the_same_wherever_its_server_was_killed(small_company: Sandbox, replica: Served):
+    async def prepare(tenant: str) -> Mapping[str, Any]:
+        return newcomer(tenant)
+
+    runs = await killed_at_every_write(small_company, replica, "create_tenant", prepare)
+    assert runs > 15
+
+
+async def test_a_tenant_is_gone_the_same_wherever_its_server_was_killed(small_company: Sandbox, replica: Served):
+    async def prepare(tenant: str) -> Mapping[str, Any]:
+        content_of(await ask(replica, "create_tenant", **newcomer(tenant)))
+        move_in(small_company, tenant)
+        about = {"tenant_id": tenant, "action": "offboard"}
+        tried = content_of(await ask(replica, "set_tenant_status", **about, dry_run=True))
+        return {**about, "confirmation": tried["confirmation"]}
+
+    runs = await killed_at_every_write(small_company, replica, "set_tenant_status", prepare)
+    assert runs > 25
