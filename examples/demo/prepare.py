@@ -10,7 +10,10 @@ from tenantscope_sandbox.jobs import run_job
 from tenantscope_sandbox.state import default_directory
 
 BINARIES = Path(sys.executable).parent
+TIERS = Path(__file__).parents[1] / "sandbox/tiers.yaml"
 JOBS = (
+    ("tenant-management", "publish-tiers", str(TIERS), "--commit"),
+    ("tenant-management", "adopt"),
     ("semantic-cache", "migrate"),
     ("memory", "migrate"),
     ("pricing", "publish-book", str(PRICE_BOOK), "--commit"),

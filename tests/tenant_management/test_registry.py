@@ -7,7 +7,10 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tenantscope_core.results.statuses import spellings_of
+from tenantscope_tenant_management.changes import with_config
 from tenantscope_tenant_management.registry import DamagedRecord, Status, profile, stored_status, summary
+from tenantscope_tenant_management.sources.tenant_search import MAX_QUERIES_A_PAGE
 
 LEAST: dict[str, Any] = {"tenantId": "acme", "tenantName": "Acme", "tenantStatus": "Active", "tier": "growth"}
 
@@ -19,13 +22,60 @@ def test_the_least_record_has_a_profile_whose_gaps_are_empty():
     assert (seen.tags, seen.entitlements, seen.quotas, seen.config, seen.version) == ({}, [], [], {}, 0)
 
 
-@pytest.mark.parametrize("missing", LEAST)
+@pytest.mark.parametrize("missing", ["tenantId", "tenantName"])
 def test_a_record_that_lacks_what_every_tenant_has_is_damaged_and_says_where(missing: str):
     for record in ({k: v for k, v in LEAST.items() if k != missing}, {**LEAST, missing: ""}):
         with pytest.raises(DamagedRecord, match=missing):
             summary(record)
         with pytest.raises(DamagedRecord, match=missing):
             profile(record)
+
+
+@pytest.mark.parametrize("odd", LEAST)
+def test_a_record_whose_texts_are_none_is_damaged_and_says_where(odd: str):
+    for value in ({"a": 1}, Decimal(1), True, None):
+        with pytest.raises(DamagedRecord, match=odd):
+            profile({**LEAST, odd: value})
+
+
+def test_a_record_without_status_or_tier_is_of_an_unknown_status_and_no_tier():
+    bare = {"tenantId": "acme", "tenantName": "Acme", "sbtaws_active": True}
+    assert (profile(bare).status, profile(bare).tier) == ("unknown", "")
+
+
+@pytest.mark.parametrize("switch", ["sbtaws_active", "isActive"])
+@pytest.mark.parametrize("off", [False, "true", None, Decimal(1)], ids=str)
+def test_a_tenant_is_inactive_unless_its_switches_are_on_or_left_out(switch: str, off: object):
+    without = {name: value for name, value in LEAST.items() if name != "tenantStatus"}
+    assert summary({**LEAST, switch: True}).status == "active"
+    assert [summary({**one, switch: off}).status for one in (LEAST, without)] == ["inactive", "inactive"]
+    assert summary({**LEAST, "tenantStatus": "Suspended", switch: off}).status == "suspended"
+
+
+def test_each_spelling_of_a_status_that_an_index_is_asked_for_means_it_and_a_page_can_ask_for_all():
+    for status in get_args(Status):
+        spellings = spellings_of(status)
+        assert {summary({**LEAST, "tenantStatus": spelling}).status for spelling in spellings} == {status}
+        assert stored_status(status) in spellings
+        assert len(spellings) <= MAX_QUERIES_A_PAGE
+
+
+def test_a_config_kept_as_a_map_is_shown_as_json():
+    kept = {"limit": Decimal(3), "share": Decimal("0.5"), "names": {"a"}, "deep": [{"n": Decimal(1)}]}
+    assert profile({**LEAST, "tenantConfig": kept}).config == {
+        "limit": 3, "share": 0.5, "names": ["a"], "deep": [{"n": 1}],
+    }  # fmt: skip
+
+
+def test_settings_go_back_as_what_they_were_kept_as():
+    now = datetime(2026, 10, 5, tzinfo=UTC)
+    as_map = with_config({**LEAST, "tenantConfig": {}}, {"share": 0.5, "n": 1}, now)["tenantConfig"]
+    assert as_map == {"share": Decimal("0.5"), "n": 1}
+    assert with_config({**LEAST, "tenantConfig": "{}"}, {"n": 1}, now)["tenantConfig"] == '{"n": 1}'
+    for unfit in ({"n": 10**39}, {"n": 1e200}, {"": 1}, {"deep": [{"n": 123456789 * 10**31}]}):
+        kept = with_config({**LEAST, "tenantConfig": {}}, unfit, now)["tenantConfig"]
+        assert isinstance(kept, str)
+        assert profile({**LEAST, "tenantConfig": kept}).config == unfit
 
 
 @pytest.mark.parametrize("config", ["{", "[1]", '"text"', "7", "null", ["a"]])

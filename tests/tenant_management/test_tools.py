@@ -1,7 +1,7 @@
-"""The three tools, against the registry of a small company."""
+"""The tools that read, against the registry of a small company."""
 
+import contextlib
 from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from tenantscope_sandbox import Sandbox
 EVERYONE = sorted([*NAMED, *CROWD], key=lambda tenant: f"{tenant} Travel")
 
 
-@contextmanager
+@contextlib.contextmanager
 def record(sandbox: Sandbox, attributes: dict[str, Any]) -> Generator[None]:
     """One more item in the registry, for a block."""
     dynamodb = sandbox.client("dynamodb")
@@ -49,8 +49,9 @@ async def test_whoami_tells_a_tenants_caller_who_it_is(ask: Ask, registry_server
     seen = content_of(await ask("whoami", token=token))
     assert (seen["audience"], seen["tenant_id"], seen["tier"], seen["subject"]) == ("tenant", "acme", "growth", "ana")
     assert seen["acting_agents"] == ["agent-7"]
-    assert seen["tools"] == ["whoami", "get_tenant"]
-    assert seen["scopes"] == ["tenants:read"]
+    assert {"whoami", "get_tenant", "update_tenant_config"} <= set(seen["tools"])
+    assert not {"list_tenants", "create_tenant", "update_tenant"} & set(seen["tools"])
+    assert seen["scopes"] == sorted(registry_server.spec.scopes)
     assert 0 < seen["expires_in_seconds"] <= 12 * 3600
 
 
@@ -58,16 +59,24 @@ async def test_whoami_tells_the_provider_that_it_names_no_tenant(ask: Ask):
     seen = content_of(await ask("whoami"))
     assert seen["audience"] == "provider"
     assert "tenant_id" not in seen
-    assert seen["tools"] == ["whoami", "get_tenant", "list_tenants"]
+    assert {"whoami", "get_tenant", "list_tenants", "create_tenant", "update_tenant"} <= set(seen["tools"])
+
+
+async def test_whoami_names_only_the_tools_that_the_token_opens(ask: Ask, registry_server: Served):
+    reader = registry_server.token("acme", ["tenants:read"])
+    async with registry_server.client(reader, mode="legacy") as client:
+        listed = {tool.name for tool in (await client.list_tools()).tools}
+    seen = content_of(await ask("whoami", token=reader))
+    assert set(seen["tools"]) == listed
+    assert "update_tenant_config" not in listed
 
 
 async def test_get_tenant_shows_a_tenant_its_own_record(ask: Ask):
     seen = content_of(await ask("get_tenant", "globex"))
     assert (seen["tenant_id"], seen["status"], seen["tier"]) == ("globex", "active", "growth")
     assert seen["config"] == {"locale": "en-US", "owner": "globex"}
-    assert seen["quotas"][1] == {
-        "name": "users", "limit": 10, "used": 3, "used_as_of": "2026-09-30T00:00:00Z",
-    }  # fmt: skip
+    quotas = {quota["name"]: quota for quota in seen["quotas"]}
+    assert (quotas["users"]["limit"], quotas["users"]["held_by"], quotas["users"]["own"]) == (10, "invitations", False)
     assert seen["created"] == "2025-01-01T09:00:00Z"
 
 
@@ -87,16 +96,17 @@ async def test_get_tenant_of_one_that_is_not_there_says_where_to_look(ask: Ask):
 
 async def test_a_damaged_record_is_told_as_damage_with_the_attributes_at_fault(ask: Ask, small_company: Sandbox):
     whole = registered("broken")
-    for missing in ("tier", "tenantName"):
-        with record(small_company, {name: value for name, value in whole.items() if name != missing}):
-            result = await ask("get_tenant", tenant_id="broken")
-            assert error_fields(result)["code"] == "data_fault"
-            assert missing in text_of(result)
+    with record(small_company, {name: value for name, value in whole.items() if name != "tenantName"}):
+        result = await ask("get_tenant", tenant_id="broken")
+        assert error_fields(result)["code"] == "data_fault"
+        assert "tenantName" in text_of(result)
     with record(small_company, {**whole, "tenantConfig": "{"}):
         assert "tenantConfig" in text_of(await ask("get_tenant", tenant_id="broken"))
-    with record(small_company, {name: value for name, value in whole.items() if name != "tier"}):
-        result = await ask("list_tenants", name_prefix="broken")
+    nameless = {name: value for name, value in whole.items() if name != "tenantName"}
+    with record(small_company, {**nameless, "lastActiveAt": "2027-01-01T00:00:00+00:00"}):
+        result = await ask("list_tenants", active_since="2026-12-31")
         assert error_fields(result)["code"] == "data_fault"
+        assert content_of(await ask("list_tenants", name_prefix="broken"))["count"] == 0
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100])
@@ -137,6 +147,64 @@ async def test_a_filter_finds_exactly_the_tenants_that_match(ask: Ask, question:
     found = await ids(ask, **question)
     assert set(found) == wanted
     assert len(found) == len(wanted)
+
+
+async def test_activity_alone_lists_in_order_of_last_use_the_latest_first(ask: Ask, small_company: Sandbox):
+    days = {"late": "2026-11-03", "later": "2026-11-04", "latest": "2026-11-05"}
+    with contextlib.ExitStack() as kept:
+        for tenant, day in days.items():
+            kept.enter_context(record(small_company, registered(tenant, lastActiveAt=f"{day}T00:00:00+00:00")))
+        for limit in (1, 2, 100):
+            assert [one for page in await pages(ask, active_since="2026-11-03", limit=limit) for one in page] == [
+                "latest", "later", "late",
+            ]  # fmt: skip
+        between = {"active_since": "2026-11-04", "inactive_since": "2026-11-05"}
+        assert await ids(ask, **between) == ["later"]
+        assert (await ids(ask, inactive_since="2026-11-05"))[:2] == ["later", "late"]
+
+
+async def test_a_status_finds_every_spelling_of_it_merged_in_order_of_name(ask: Ask, small_company: Sandbox):
+    spelt = {
+        "sp-a": "Created",
+        "sp-b": "created",
+        "sp-c": "Active",
+        "sp-d": "Complete",
+        "sp-e": "active",
+        "sp-f": "Provisioned",
+    }
+    with contextlib.ExitStack() as kept:
+        for tenant, status in spelt.items():
+            kept.enter_context(record(small_company, registered(tenant, tenantStatus=status, sbtaws_active=True)))
+        kept.enter_context(record(small_company, registered("sp-off", sbtaws_active=False)))
+        kept.enter_context(record(small_company, registered("sp-failed", tenantStatus="Failed")))
+        for limit in (1, 4, 100):
+            found = await pages(ask, status="active", name_prefix="sp-", limit=limit)
+            assert [one for page in found for one in page] == list(spelt)
+        assert await ids(ask, status="failed", name_prefix="sp-") == ["sp-failed"]
+        everyone = [one for page in await pages(ask, status="active", limit=7) for one in page]
+        active = [*spelt, *(tenant for tenant in EVERYONE if NAMED.get(tenant, "Active") == "Active")]
+        assert everyone == sorted(active, key=lambda tenant: f"{tenant} Travel")
+
+
+async def test_what_the_index_of_tags_is_behind_with_is_decided_by_the_record(ask: Ask, small_company: Sandbox):
+    """An entry without its tenant, of a tenant that lost the tag, and of one that changed its name elsewhere."""
+    dynamodb, table = (
+        small_company.client("dynamodb"),
+        small_company.server_env("tenant-management")["TENANTSCOPE_JOURNAL_TABLE"],
+    )
+    with contextlib.ExitStack() as kept:
+        kept.enter_context(record(small_company, registered("st-lost", tags={"other": "1"})))
+        kept.enter_context(record(small_company, registered("st-kept", tags={"stale": "1"})))
+        kept.enter_context(record(small_company, registered("st-moved", tags={"stale": "1"}, tenantName="Zz Moved")))
+        for tenant in ("st-gone", "st-kept", "st-lost", "st-moved"):
+            key = {"tenantId": tenant, "entry": "tag:stale=1"}
+            item = {**key, "kind": "tag:stale=1", "kindSort": f"{tenant} Travel\t{tenant}"}
+            dynamodb.put_item(TableName=table, Item=as_item(item))
+            kept.callback(dynamodb.delete_item, TableName=table, Key=as_item(key))
+        assert await ids(ask, tag="stale=1") == ["st-kept", "st-moved"]
+        assert await ids(ask, tag="stale=1", limit=1) == ["st-kept", "st-moved"]
+        assert await ids(ask, tag="stale=1", name_prefix="st-") == ["st-kept"]
+        assert await ids(ask, tag="stale=1", status="suspended") == []
 
 
 @pytest.mark.parametrize("tag", ["owner", "=", "owner=", "=globex", ""])

@@ -2,18 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
 from tenantscope_core.results.errors import InvalidArgument
 
-from tenantscope_tenant_management.registry import DamagedRecord, config_of, mapping_of, whole
+from tenantscope_tenant_management.registry import DamagedRecord, as_json, config_of, items_of, mapping_of, whole
 from tenantscope_tenant_management.tiers import Terms, Tier, terms
 from tenantscope_tenant_management.tiers_file import MAX_QUOTA, MAX_QUOTAS
 
 MAX_TAGS = 20
+_DIGITS, _LARGEST_POWER = 38, 125  # of DynamoDB's numbers
 _TAG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,63}")
 _QUOTA_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
@@ -41,7 +42,7 @@ def overrides_of(record: Record) -> dict[str, int]:
 def terms_of(record: Record) -> Terms:
     """What a tenant may use now, as its record says."""
     quotas = {name: whole(limit, "quotas") for name, limit in mapping_of(record.get("quotas")).items()}
-    return Terms(frozenset(str(name) for name in record.get("entitlements") or ()), quotas)
+    return Terms(frozenset(map(str, items_of(record.get("entitlements")))), quotas)
 
 
 def with_terms(
@@ -138,30 +139,34 @@ def checked_email(email: str) -> str:
 
 
 def with_config(record: Record, config: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """A record with other settings of the tenant's own, kept as JSON text as the Toolkit does."""
-    return changed(record, now, tenantConfig=json.dumps(config, sort_keys=True, ensure_ascii=False))
+    """A record with other settings of the tenant's own: JSON text, or a map where another control plane keeps one."""
+    text = json.dumps(config, sort_keys=True, ensure_ascii=False)
+    if isinstance(record.get("tenantConfig"), dict):
+        settings = json.loads(text, parse_float=Decimal)
+        if _fits_a_map(settings):
+            return changed(record, now, tenantConfig=settings)
+    return changed(record, now, tenantConfig=text)
+
+
+def _fits_a_map(value: Any) -> bool:
+    """Whether DynamoDB can keep a value outside of a text: names that are not empty, numbers of 38 digits."""
+    match value:
+        case dict():
+            return all(name and _fits_a_map(inner) for name, inner in mapping_of(cast(object, value)).items())
+        case list():
+            return all(map(_fits_a_map, cast(list[Any], value)))
+        case int() | Decimal():
+            number = Decimal(value)
+            return len(number.as_tuple().digits) <= _DIGITS and abs(number.adjusted()) <= _LARGEST_POWER
+        case _:
+            return True
 
 
 def visible(record: Record) -> dict[str, Any]:
     """A record as the audit trail compares it: JSON values, without what every change touches."""
     skipped = {"version", "updatedAt", "quotaUse", "lastActiveAt", "tenantConfig"}
-    plain = {name: _json(value) for name, value in record.items() if name not in skipped}
+    plain = {name: as_json(value) for name, value in record.items() if name not in skipped}
     try:
         return {**plain, "config": config_of(record.get("tenantConfig"))}
     except DamagedRecord:
         return {**plain, "config": "(damaged)"}
-
-
-def _json(value: Any) -> Any:
-    """Plain JSON for what DynamoDB gives: numbers are decimals there, and lists may be sets."""
-    match value:
-        case dict():
-            return {name: _json(inner) for name, inner in mapping_of(cast(object, value)).items()}
-        case list() | tuple():
-            return [_json(inner) for inner in cast(Sequence[Any], value)]
-        case set() | frozenset():
-            return sorted(str(inner) for inner in cast(frozenset[Any], value))
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else str(value)
-        case _:
-            return value

@@ -47,10 +47,13 @@ class TenantProfile(Answer):
 
     tenant_id: str
     name: str
-    status: str = Field(description="active, trial, pending, suspended, offboarding, offboarded or failed.")
+    status: str = Field(
+        description="active, trial, pending, suspended, offboarding, offboarded, failed, inactive (switched off), "
+        "unknown (it has none: nobody is let in), or a word of the company's own."
+    )
     status_reason: str | None = Field(default=None, description="Why it is suspended.")
     legal_hold: bool = Field(default=False, description="Whether its data must be kept: it cannot be offboarded.")
-    tier: str
+    tier: str = Field(description="Empty where it has none yet.")
     plan: str | None = None
     email: str | None = None
     tags: dict[str, str]
@@ -74,7 +77,7 @@ class TenantSummary(Answer):
 
 
 class TenantPage(Answer):
-    """A page of tenants in order of name."""
+    """A page of tenants in order of name; of last use where activity alone was asked for."""
 
     tenants: list[TenantSummary]
     count: int = Field(description="Tenants on this page.")

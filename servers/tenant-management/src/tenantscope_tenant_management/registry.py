@@ -1,19 +1,28 @@
 """The registry's records: what an item of the AWS SaaS Builder Toolkit's tenant table means."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal, cast
+
+from tenantscope_core.results.statuses import ACTIVE_STATUSES, normal_status
 
 from tenantscope_tenant_management.models import Quota, TenantProfile, TenantSummary
 from tenantscope_tenant_management.tiers import ENFORCED
 
-Status = Literal["active", "trial", "pending", "suspended", "offboarding", "offboarded"]
+Status = Literal["active", "trial", "pending", "suspended", "offboarding", "offboarded", "failed"]
+UNKNOWN = "unknown"
+SWITCHES = ("sbtaws_active", "isActive")
+"""The Toolkit's soft delete, as it is called now and as it was before."""
 
 
 class DamagedRecord(ValueError):
     """An item of the table that lacks what every tenant has."""
+
+
+_TEXTS = ("tenantId", "tenantName", "tenantStatus", "tier")
 
 
 def stored_status(status: Status) -> str:
@@ -36,8 +45,7 @@ def profile(item: Mapping[str, Any], use: Mapping[str, Use] | None = None) -> Te
     `use` is how much of each quota is used, what the record itself says if left out.
 
     Raises:
-        DamagedRecord: It has no id, name, status or tier, a quota or version that is no number, or a config that is no
-            JSON object.
+        DamagedRecord: As `summary`; or a quota or version is no number, or a config no JSON object.
     """
     seen = summary(item)
     return TenantProfile(
@@ -50,7 +58,7 @@ def profile(item: Mapping[str, Any], use: Mapping[str, Use] | None = None) -> Te
         plan=_text(item.get("plan")),
         email=_text(item.get("email")),
         tags=seen.tags,
-        entitlements=sorted(str(name) for name in _items(item.get("entitlements"))),
+        entitlements=sorted(str(name) for name in items_of(item.get("entitlements"))),
         quotas=_quotas(item, recorded_use(item) if use is None else use),
         config=config_of(item.get("tenantConfig")),
         created=_time(item.get("createdAt")),
@@ -60,34 +68,31 @@ def profile(item: Mapping[str, Any], use: Mapping[str, Use] | None = None) -> Te
 
 
 def summary(item: Mapping[str, Any]) -> TenantSummary:
-    """The short form of an item.
+    """The short form of an item; the Toolkit also writes tenants that have no tier or no status yet.
 
     Raises:
-        DamagedRecord: It has no id, name, status or tier.
+        DamagedRecord: It has no id or name, or one of these, its status or its tier is no text.
     """
-    missing = [name for name in ("tenantId", "tenantName", "tenantStatus", "tier") if not item.get(name)]
-    if missing:
-        raise DamagedRecord(", ".join(missing))
+    missing = [name for name in ("tenantId", "tenantName") if not item.get(name)]
+    odd = [name for name in _TEXTS if name in item and not isinstance(item[name], str)]
+    if missing or odd:
+        raise DamagedRecord(", ".join(dict.fromkeys([*missing, *odd])))
     return TenantSummary(
-        tenant_id=str(item["tenantId"]),
-        name=str(item["tenantName"]),
-        status=str(item["tenantStatus"]).lower(),
-        tier=str(item["tier"]),
+        tenant_id=item["tenantId"],
+        name=item["tenantName"],
+        status=status_of(item),
+        tier=item.get("tier", ""),
         tags={name: str(value) for name, value in mapping_of(item.get("tags")).items()},
         last_active=_time(item.get("lastActiveAt")),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TenantFilter:
-    """Which tenants a list is about; None leaves a criterion open."""
-
-    status: Status | None = None
-    tier: str | None = None
-    name_prefix: str | None = None
-    tag: tuple[str, str] | None = None
-    active_since: datetime | None = None
-    inactive_since: datetime | None = None
+def status_of(item: Mapping[str, Any]) -> str:
+    """What a record's status means, in lower case; `inactive` where it is switched off, `unknown` where it has none."""
+    status = normal_status(item.get("tenantStatus") or UNKNOWN)
+    if status in {*ACTIVE_STATUSES, UNKNOWN} and any(item.get(name, True) is not True for name in SWITCHES):
+        return "inactive"
+    return status
 
 
 def recorded_use(item: Mapping[str, Any]) -> dict[str, Use]:
@@ -125,7 +130,7 @@ def _quotas(item: Mapping[str, Any], use: Mapping[str, Use]) -> list[Quota]:
 
 
 def config_of(value: object) -> dict[str, object]:
-    """The settings of a tenant, which the Toolkit keeps as JSON text.
+    """The settings of a tenant: JSON text, or a map where a control plane keeps one.
 
     Raises:
         DamagedRecord: They are no JSON object.
@@ -138,7 +143,24 @@ def config_of(value: object) -> dict[str, object]:
         raise DamagedRecord("tenantConfig") from None
     if not isinstance(parsed, dict):
         raise DamagedRecord("tenantConfig")
-    return cast(dict[str, object], parsed)
+    return cast(dict[str, object], as_json(cast(object, parsed)))
+
+
+def as_json(value: Any) -> Any:
+    """Plain JSON for what DynamoDB gives: numbers are decimals there, lists may be sets, and some are bytes."""
+    match value:
+        case dict():
+            return {name: as_json(inner) for name, inner in mapping_of(cast(object, value)).items()}
+        case list() | tuple():
+            return [as_json(inner) for inner in cast(Sequence[Any], value)]
+        case set() | frozenset():
+            return sorted(str(inner) for inner in cast(frozenset[Any], value))
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case str() | int() | float() | None:
+            return value
+        case _:
+            return "(bytes)"
 
 
 def whole(value: Any, attribute: str) -> int:
@@ -162,7 +184,8 @@ def mapping_of(value: object) -> dict[str, Any]:
     return cast(dict[str, Any], value) if isinstance(value, dict) else {}
 
 
-def _items(value: object) -> list[object]:
+def items_of(value: object) -> list[object]:
+    """A list or set of a record; an empty list where there is none."""
     return list(cast(list[object], value)) if isinstance(value, (list, set, frozenset, tuple)) else []
 
 

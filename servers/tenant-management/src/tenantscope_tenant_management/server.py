@@ -2,7 +2,7 @@
 
 from tenantscope_core.serving.spec import Command, ServerSpec
 
-from tenantscope_tenant_management import __version__, publish_tiers_command
+from tenantscope_tenant_management import __version__, adopt_command, publish_tiers_command
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.open import Sources, open_sources
 from tenantscope_tenant_management.tools import TOOLS
@@ -27,6 +27,12 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
             help="publish the tiers of a file, and bring every tenant's terms up to date",
             add_arguments=publish_tiers_command.add_arguments,
             run=publish_tiers_command.publish_tiers,
+        ),
+        Command(
+            name="adopt",
+            help="take in the tenants that another control plane registered, and bring the index of tags up to date",
+            add_arguments=adopt_command.add_arguments,
+            run=adopt_command.adopt,
         ),
     ),
 )

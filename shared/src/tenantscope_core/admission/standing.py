@@ -32,7 +32,9 @@ REASONS = {
     "maintenance": "work is being done on it",
 }
 """Our words for the codes that `statusReason` holds; `other` and what is not here are not spoken of."""
-_ATTRIBUTES = ("tenantStatus", "sbtaws_active", "statusReason", "tier", "quotas")
+_SWITCHES = ("sbtaws_active", "isActive")  # the Toolkit's soft delete, as it is called now and as it was before
+_ATTRIBUTES = ("tenantStatus", *_SWITCHES, "statusReason", "tier", "quotas")
+_ON = {"BOOL": True}
 _NAMES = {f"#{number}": name for number, name in enumerate(_ATTRIBUTES)}  # a name may be a word of DynamoDB's own
 
 
@@ -147,12 +149,11 @@ class Standings:
 
 
 def _standing(item: dict[str, Any] | None) -> Standing:
-    """The status is `inactive` where the toolkit's soft-delete switch contradicts an active one."""
+    """The status is `inactive` where a soft-delete switch of the Toolkit's contradicts an active one."""
     if item is None:
         return Standing(None)
     status = normal_status(_text(item, "tenantStatus") or "unknown")
-    switched_on = item.get("sbtaws_active", {}).get("BOOL", True)
-    if status in ACTIVE_STATUSES and not switched_on:
+    if status in ACTIVE_STATUSES and any(item.get(name, _ON) != _ON for name in _SWITCHES):
         status = "inactive"
     return Standing(status, _text(item, "statusReason"), _text(item, "tier"), quotas_of(item))
 

@@ -28,3 +28,9 @@ def normal_status(stored: str) -> str:
     """
     lowered = stored.lower()
     return _SPELLINGS.get(lowered, lowered)
+
+
+def spellings_of(status: str) -> tuple[str, ...]:
+    """How an index that heeds case is asked for a status: each word as `Created` and `created`, or `In Progress`."""
+    words = [status, *(word for word, meant in _SPELLINGS.items() if meant == status)]
+    return tuple(dict.fromkeys(form for word in words for form in (word.capitalize(), word, word.title())))

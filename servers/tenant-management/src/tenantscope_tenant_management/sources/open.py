@@ -30,6 +30,7 @@ from tenantscope_tenant_management.sources.journal_erasing import JournalErasing
 from tenantscope_tenant_management.sources.quota_use import QuotaUse
 from tenantscope_tenant_management.sources.recording import Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
+from tenantscope_tenant_management.sources.tenant_search import TenantSearch
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
 from tenantscope_tenant_management.sources.turns import Turns
@@ -52,6 +53,7 @@ class Sources:
     """The registry and its journal, what hangs on them, and what `whoami` says of this server."""
 
     registry: RegistryTable
+    search: TenantSearch
     journal: Journal
     recorder: Recorder
     tenants: Tenants
@@ -106,6 +108,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     async with stack:
         yield Sources(
             registry=registry,
+            search=TenantSearch(registry, journal),
             journal=journal,
             recorder=recorder,
             tenants=tenants,

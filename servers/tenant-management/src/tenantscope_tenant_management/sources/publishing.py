@@ -1,20 +1,21 @@
 """Publishes tiers, and brings the terms of every tenant that is on one of them up to date."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from tenantscope_core.credentials.errors import AwsError
-from tenantscope_core.identity.caller import Audience, Caller
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.changes import overrides_of, terms_of, with_terms
 from tenantscope_tenant_management.conflicts import TenantChanged
-from tenantscope_tenant_management.registry import DamagedRecord, TenantFilter
+from tenantscope_tenant_management.filters import TenantFilter
+from tenantscope_tenant_management.registry import DamagedRecord
 from tenantscope_tenant_management.settings import Settings
+from tenantscope_tenant_management.sources.job import Job
 from tenantscope_tenant_management.sources.journal import Item, Journal
 from tenantscope_tenant_management.sources.open import open_recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
+from tenantscope_tenant_management.sources.tenant_search import TenantSearch
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import tiers_item
 from tenantscope_tenant_management.tiers import Tier, terms
@@ -24,20 +25,6 @@ _MOST_PAGES = 100_000
 _TRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job as what acts: the fleet's session, and the time."""
-
-    aws: AwsCaller
-    now: datetime
-    name: str
-
-    @property
-    def caller(self) -> Caller:
-        """The job as the audit trail names it."""
-        return Caller(self.name, Audience.PROVIDER, None, None, frozenset(), self.now + timedelta(hours=1))
-
-
 class Publisher:
     """Writes with the fleet's session, one tenant at a time; run again, it goes on where it stopped."""
 
@@ -45,6 +32,7 @@ class Publisher:
         self, settings: Settings, aws: AwsCaller, *, clock: Callable[[], datetime], say: Callable[[str], None]
     ) -> None:
         self._registry, self._journal = RegistryTable(settings.tenants_table), Journal(settings.journal_table)
+        self._search = TenantSearch(self._registry, self._journal)
         recorder = open_recorder(settings, self._registry, self._journal)
         self._tenants = Tenants(self._registry, self._journal, recorder)
         self._aws = aws
@@ -53,7 +41,7 @@ class Publisher:
 
     async def has_tenants(self, tier: str) -> bool:
         """Whether any tenant is on a tier."""
-        return bool((await self._registry.find(self._aws, TenantFilter(tier=tier), limit=1, start=None)).items)
+        return bool((await self._search.find(self._aws, TenantFilter(tier=tier), limit=1, start=None)).items)
 
     async def publish(self, listed: Sequence[Tier]) -> int:
         """Publish tiers; 0 where every tenant on them has their terms, 1 where some could not be brought up to date."""
@@ -70,7 +58,7 @@ class Publisher:
         brought = amiss = 0
         start = None
         for _ in range(_MOST_PAGES):
-            found = await self._registry.find(self._aws, TenantFilter(tier=tier.name), limit=_AT_ONCE, start=start)
+            found = await self._search.find(self._aws, TenantFilter(tier=tier.name), limit=_AT_ONCE, start=start)
             for item in found.items:
                 try:
                     brought += await self._one(tier, item)

@@ -1,32 +1,31 @@
 """The tenant registry in DynamoDB: read by key and by index, never by Scan."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from boto3.dynamodb.types import TypeSerializer
-from tenantscope_core.results.errors import DataFault
+from tenantscope_core.results.errors import DataFault, Unavailable
 from tenantscope_core.stores.aws import AwsCaller
 
-from tenantscope_tenant_management.registry import DamagedRecord, TenantFilter, stored_status
-from tenantscope_tenant_management.sources.journal import Item, plain, typed
+from tenantscope_tenant_management.registry import DamagedRecord
+from tenantscope_tenant_management.sources.journal import Item, Page, plain, typed
 
-BY_STATUS, BY_TIER, ALL_TENANTS = "byStatus", "byTier", "allTenants"
-MAX_QUERIES_A_PAGE = 10  # a filter that matches little gives a short page and a cursor, not an endless read
-_READ_AT_ONCE = 200
-
-_serialise = TypeSerializer().serialize
-
-Position = dict[str, str]
+MOST_AT_ONCE = 100  # what BatchGetItem takes
+_TRIES, _PAUSE_SECONDS = 5, 0.025
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Items in order of name, and where the next page begins; None at the end."""
+class Index:
+    """An index of the table: its name, and the attributes of its key."""
 
-    items: list[Item]
-    next_position: Position | None
+    name: str
+    partition: str
+    sort: str = "tenantName"
+
+
+BY_STATUS, BY_TIER = Index("byStatus", "tenantStatus"), Index("byTier", "tier")
+ALL_TENANTS, BY_ACTIVITY = Index("allTenants", "recordType"), Index("byActivity", "recordType", "lastActiveAt")
 
 
 class RegistryTable:
@@ -60,8 +59,11 @@ class RegistryTable:
         changed = [n for n in sorted({*before, *after}) if before.get(n) != after.get(n) or n == "version"]
         for number, name in enumerate(changed):
             names[f"#{number}"] = name
-            if before.get(name) is None:
+            if name not in before:
                 conditions.append(f"attribute_not_exists(#{number})")
+            elif before[name] is None:  # the Toolkit keeps JSON's null as such
+                values[f":old{number}"] = "NULL"
+                conditions.append(f"attribute_type(#{number}, :old{number})")
             else:
                 values[f":old{number}"] = before[name]
                 conditions.append(f"#{number} = :old{number}")
@@ -79,79 +81,47 @@ class RegistryTable:
             }
         }  # fmt: skip
 
-    async def find(self, aws: AwsCaller, wanted: TenantFilter, *, limit: int, start: Position | None) -> Found:
-        """Up to `limit` tenants that match, in order of name, from a position on."""
-        query = {"TableName": self._table, **_query(wanted)}
-        items: list[Item] = []
-        for _ in range(MAX_QUERIES_A_PAGE):
-            more: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": _keys(start)}
-            answer = await aws.call("dynamodb", "query", **query, **more, Limit=_READ_AT_ONCE)
-            page = [plain(item) for item in answer.get("Items", [])]
-            room = limit - len(items)
-            items += page[:room]
-            if len(page) > room:
-                return Found(items, _position(items[-1], wanted))
-            last = answer.get("LastEvaluatedKey")
-            if last is None:
-                return Found(items, None)
-            start = {name: str(value) for name, value in plain(last).items()}
-            if len(items) == limit:
-                return Found(items, start)
-        return Found(items, start)
+    async def listed(
+        self, aws: AwsCaller, index: Index, value: str, *, limit: int, prefix: str = "",
+        between: tuple[str, str] | None = None, backwards: bool = False, after: Item | None = None,
+    ) -> Page:  # fmt: skip
+        """Items of one partition of an index in its order; the fleet's session alone may ask."""
+        names, values = {"#p": index.partition}, {":p": value}
+        condition = "#p = :p"
+        if between is not None:
+            names, values = {**names, "#s": index.sort}, {**values, ":a": between[0], ":b": between[1]}
+            condition += " AND #s BETWEEN :a AND :b"
+        elif prefix:
+            names, values = {**names, "#s": index.sort}, {**values, ":s": prefix}
+            condition += " AND begins_with(#s, :s)"
+        more: dict[str, Any] = {} if after is None else {"ExclusiveStartKey": typed(after)}
+        answer = await aws.call(
+            "dynamodb", "query", TableName=self._table, IndexName=index.name, KeyConditionExpression=condition,
+            ExpressionAttributeNames=names, ExpressionAttributeValues=typed(values), Limit=limit,
+            ScanIndexForward=not backwards, **more,
+        )  # fmt: skip
+        last = answer.get("LastEvaluatedKey")
+        return Page([plain(item) for item in answer.get("Items", [])], None if last is None else plain(last))
 
+    async def many(self, aws: AwsCaller, tenants: Sequence[str]) -> dict[str, Item]:
+        """The items of up to `MOST_AT_ONCE` tenants that are there, by id.
 
-def _query(wanted: TenantFilter) -> dict[str, Any]:
-    """The index and conditions for a filter: the most selective index, everything else as a filter expression."""
-    names: dict[str, str] = {}
-    values: dict[str, Any] = {}
-    filters: list[str] = []
-
-    def condition(attribute: str, operator: str, value: object) -> str:
-        n = len(values)
-        names[f"#{n}"] = attribute
-        values[f":{n}"] = _serialise(value)
-        return f"begins_with(#{n}, :{n})" if operator == "begins_with" else f"#{n} {operator} :{n}"
-
-    if wanted.status is not None:
-        index, key = BY_STATUS, condition("tenantStatus", "=", stored_status(wanted.status))
-        if wanted.tier is not None:
-            filters.append(condition("tier", "=", wanted.tier))
-    elif wanted.tier is not None:
-        index, key = BY_TIER, condition("tier", "=", wanted.tier)
-    else:
-        index, key = ALL_TENANTS, condition("recordType", "=", "tenant")
-    if wanted.name_prefix is not None:
-        key += " AND " + condition("tenantName", "begins_with", wanted.name_prefix)
-    if wanted.tag is not None:
-        name, value = wanted.tag
-        n = len(values)
-        names[f"#{n}"], names[f"#{n}t"], values[f":{n}"] = "tags", name, _serialise(value)
-        filters.append(f"#{n}.#{n}t = :{n}")
-    if wanted.active_since is not None:
-        filters.append(condition("lastActiveAt", ">=", _iso(wanted.active_since)))
-    if wanted.inactive_since is not None:
-        filters.append(condition("lastActiveAt", "<", _iso(wanted.inactive_since)))
-    query = {
-        "IndexName": index,
-        "KeyConditionExpression": key,
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": values,
-    }
-    return query | ({"FilterExpression": " AND ".join(filters)} if filters else {})
-
-
-def _position(item: Item, wanted: TenantFilter) -> Position:
-    """The index key of an item, from which a next query goes on."""
-    hash_key = "tenantStatus" if wanted.status else "tier" if wanted.tier else "recordType"
-    return {name: str(item[name]) for name in ("tenantId", "tenantName", hash_key)}
-
-
-def _keys(position: Mapping[str, str]) -> dict[str, Any]:
-    return {name: {"S": value} for name, value in position.items()}
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
+        Raises:
+            Unavailable: The table is too busy to give all of them, after some attempts.
+        """
+        wanted = [{"tenantId": {"S": tenant}} for tenant in dict.fromkeys(tenants)]
+        found: dict[str, Item] = {}
+        for tried in range(_TRIES):
+            if not wanted:
+                return found
+            await asyncio.sleep(0.0 if tried == 0 else _PAUSE_SECONDS * 2**tried)
+            answer = await aws.call("dynamodb", "batch_get_item", RequestItems={self._table: {"Keys": wanted}})
+            for item in map(plain, answer.get("Responses", {}).get(self._table, [])):
+                found[str(item["tenantId"])] = item
+            wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        if wanted:
+            raise Unavailable("The tenant registry is too busy just now; try again.", retry_after_seconds=1.0)
+        return found
 
 
 def damaged(error: DamagedRecord) -> DataFault:

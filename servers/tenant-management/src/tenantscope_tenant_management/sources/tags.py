@@ -5,6 +5,8 @@ from typing import Any
 from tenantscope_tenant_management.changes import Record, tags_of
 from tenantscope_tenant_management.sources.journal import Item, Journal
 
+MOST_ENTRIES = 40  # of a tenant: more are other control planes' doing, and would not fit a transaction
+_LONGEST_KIND_BYTES = 1_024  # of a sort key
 _GONE_AT_ONCE = 1
 """A time long past: what is out of the index leaves the table when DynamoDB next looks."""
 
@@ -15,9 +17,10 @@ def kind_of(name: str, value: str) -> str:
 
 
 def tag_items(record: Record) -> dict[str, Item]:
-    """The entries of a record, by their key."""
+    """The entries of a record, by their key; a tag that fits no key, or is one of too many, has none."""
     tenant, name = str(record["tenantId"]), str(record.get("tenantName", ""))
     kinds = [kind_of(*tag) for tag in sorted(tags_of(record).items())]
+    kinds = [kind for kind in kinds if len(kind.encode()) <= _LONGEST_KIND_BYTES][:MOST_ENTRIES]
     return {kind: {"tenantId": tenant, "entry": kind, "kind": kind, "kindSort": f"{name}\t{tenant}"} for kind in kinds}
 
 
@@ -25,8 +28,9 @@ def tag_parts(journal: Journal, before: Record | None, after: Record) -> list[di
     """The parts of a transaction that bring the entries from one record to the next."""
     had, has = ({} if before is None else tag_items(before)), tag_items(after)
     parts = [journal.put(item) for kind, item in has.items() if had.get(kind) != item]
-    for kind, item in had.items():
-        if kind not in has:
-            kept = {name: value for name, value in item.items() if name in ("tenantId", "entry")}
-            parts.append(journal.put({**kept, "gone": _GONE_AT_ONCE}))
-    return parts
+    return parts + [out_of_index(journal, item) for kind, item in had.items() if kind not in has]
+
+
+def out_of_index(journal: Journal, entry: Item) -> dict[str, Any]:
+    """The part of a transaction that takes an entry away."""
+    return journal.put({"tenantId": entry["tenantId"], "entry": entry["entry"], "gone": _GONE_AT_ONCE})

@@ -74,12 +74,20 @@ class Tenants:
                 call, tenant, written, change=Change(dict(before), dict(after)), events=events, parts=hanging
             )
         except RecordChanged:
-            raise await self._conflict(call, tenant, version_of(before)) from None
+            raise await self._conflict(call, tenant, version_of(before), before) from None
 
-    async def _conflict(self, call: Asked, tenant: str, version: int) -> TenantChanged:
-        now = version_of(await self.read(call, tenant))
+    async def _conflict(self, call: Asked, tenant: str, version: int, before: Record | None = None) -> TenantChanged:
+        """What changed since a version, or since a record was read: other control planes count no versions."""
+        record = await self.read(call, tenant)
+        now = version_of(record)
         page = await self._journal.listed(call.aws, tenant, "audit:", "audit;", limit=_LOOKED_BACK, newest=True)
         later = [entry_of(item) for item in page.items if int(item.get("version") or 0) > version]
-        fields = sorted({name for entry in later for side in ("before", "after") for name in entry.shown.get(side, {})})
+        known = {name for entry in later for side in ("before", "after") for name in entry.shown.get(side, {})}
+        seen = (
+            set[str]()
+            if before is None
+            else {name for side in changes(visible(before), visible(record)) for name in side}
+        )
+        fields = sorted(known.union(seen))
         complete = now == version or {entry.version for entry in later} >= set(range(version + 1, now + 1))
         return TenantChanged(version, Since(now, fields, complete))

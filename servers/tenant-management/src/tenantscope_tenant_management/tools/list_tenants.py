@@ -8,8 +8,9 @@ from pydantic import Field
 from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
+from tenantscope_tenant_management.filters import TenantFilter
 from tenantscope_tenant_management.models import TenantPage, TenantSummary
-from tenantscope_tenant_management.registry import DamagedRecord, Status, TenantFilter, summary
+from tenantscope_tenant_management.registry import DamagedRecord, Status, summary
 from tenantscope_tenant_management.sources.open import Sources
 from tenantscope_tenant_management.sources.registry_table import damaged
 
@@ -30,7 +31,10 @@ async def list_tenants(
     limit: Annotated[int, Field(ge=1, le=100, description="Tenants per page.")] = 25,
     cursor: Annotated[str | None, Field(description="next_cursor of the page before.")] = None,
 ) -> TenantPage:
-    """List the tenants in order of name, filtered by status, tier, tag, name or activity; paged."""
+    """List the tenants in order of name, filtered by status, tier, tag, name or activity; paged.
+
+    By activity alone they are in order of last use, the latest first. A page may be short, or empty, and more follow.
+    """
     wanted = TenantFilter(
         status=status,
         tier=tier,
@@ -48,8 +52,8 @@ async def list_tenants(
         "inactive_since": inactive_since,
     }
     start = None if cursor is None else call.cursors.read(cursor, question=question)
-    found = await call.sources.registry.find(call.aws, wanted, limit=limit, start=start)
     try:
+        found = await call.sources.search.find(call.aws, wanted, limit=limit, start=start)
         tenants = [summary(item) for item in found.items]
     except DamagedRecord as error:
         raise damaged(error) from error

@@ -13,7 +13,7 @@ from tenantscope_tenant_management.lifecycle_answers import StatusChange, leavin
 from tenantscope_tenant_management.registry import summary
 from tenantscope_tenant_management.sources.journal import Item
 from tenantscope_tenant_management.sources.open import Sources
-from tenantscope_tenant_management.statuses import TARGET, Action, Reason, may
+from tenantscope_tenant_management.statuses import TARGET, Action, Reason, may, switched_on
 
 CONFIRMED_FOR = timedelta(minutes=15)
 
@@ -63,7 +63,7 @@ async def _switch(
     flow = await call.sources.taking_in.store.read(call.aws, call.one_tenant, "onboarding")
     if flow is not None and not flow.finished:
         raise Conflict("The tenant is being taken in; create_tenant goes on with it.", parameter="action")
-    after = changed(record, call.now, tenantStatus=target, sbtaws_active=True, statusReason=reason)
+    after = changed(record, call.now, tenantStatus=target, statusReason=reason, **switched_on(record))
     if dry_run:
         return _shown(record, before, target.lower(), changed=False, next="the same without dry_run does it")
     told = deactivated(after) if action == "suspend" else activated(after)
