@@ -49,8 +49,8 @@ async def test_whoami_tells_a_tenants_caller_who_it_is(ask: Ask, registry_server
     seen = content_of(await ask("whoami", token=token))
     assert (seen["audience"], seen["tenant_id"], seen["tier"], seen["subject"]) == ("tenant", "acme", "growth", "ana")
     assert seen["acting_agents"] == ["agent-7"]
-    assert seen["tools"] == ["whoami", "get_tenant"]
-    assert seen["scopes"] == ["tenants:read"]
+    assert seen["tools"] == ["whoami", "get_tenant", "list_tenant_users", "manage_tenant_user"]
+    assert seen["scopes"] == sorted(registry_server.spec.scopes)
     assert 0 < seen["expires_in_seconds"] <= 12 * 3600
 
 
@@ -58,7 +58,7 @@ async def test_whoami_tells_the_provider_that_it_names_no_tenant(ask: Ask):
     seen = content_of(await ask("whoami"))
     assert seen["audience"] == "provider"
     assert "tenant_id" not in seen
-    assert seen["tools"] == ["whoami", "get_tenant", "list_tenants"]
+    assert seen["tools"] == ["whoami", "get_tenant", "list_tenants", "list_tenant_users", "manage_tenant_user"]
 
 
 async def test_get_tenant_shows_a_tenant_its_own_record(ask: Ask):
