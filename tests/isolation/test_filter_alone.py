@@ -19,6 +19,7 @@ from tenantscope_core.identity.verifier import Identity
 from tenantscope_core.serving.spec import Runtime
 from tenantscope_core.tool.metering import Meter
 from tenantscope_core.tool.path import Gatekeepers, ToolPath, vend
+from tenantscope_sandbox import Sandbox
 
 pytestmark = pytest.mark.requirement("filter-holds-alone")
 
@@ -69,7 +70,7 @@ async def wide(served: Served, account: Account, probe_roles: dict[str, str]) ->
 
 
 def asked_for(served: Served, since: int, access_key_id: str) -> set[str]:
-    """The tenants named by what a session asked of S3 and DynamoDB; "everyone" where a request names none."""
+    """The tenants named by what a session asked of S3, DynamoDB and Cognito; "everyone" where a request names none."""
     found: set[str] = set()
     for record in served.sandbox.emulator.requests(since, access_key_id=access_key_id):
         if record["service"] == "dynamodb":
@@ -77,9 +78,21 @@ def asked_for(served: Served, since: int, access_key_id: str) -> set[str]:
         elif record["service"] == "s3":
             _, _, rest = record["key"].partition("/tenant_id=")
             found.add(rest.partition("/")[0] or "everyone")
+        elif record["service"] == "cognito-idp":
+            found.add(whose(served.sandbox, record["parameters"]))
         else:
             found.add(f"another service: {record['service']}")
     return found
+
+
+def whose(sandbox: Sandbox, parameters: Mapping[str, Any]) -> str:
+    """The tenant of the group that a request to Cognito names, or else of the user."""
+    if "GroupName" in parameters:
+        return str(parameters["GroupName"]).removeprefix("tenant:")
+    user = sandbox.client("cognito-idp").admin_get_user(
+        UserPoolId=sandbox.outputs["UserPoolId"], Username=parameters["Username"]
+    )
+    return {each["Name"]: each["Value"] for each in user["UserAttributes"]}.get("custom:tenantId", "everyone")
 
 
 async def test_the_role_of_these_tests_opens_other_tenants(wide: Unguarded):
