@@ -6,6 +6,7 @@ other stores lies between two such writes.
 """
 
 import json
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -125,7 +126,13 @@ def end_state(sandbox: Sandbox, tenant: str) -> State:
         "acl": acl,
         "logs": log_groups(sandbox, f"/tenantscope/tenants/{tenant}/"),
     }  # fmt: skip
-    return json.loads(json.dumps(state, default=str).replace(tenant, "<tenant>"))
+    return anonymous(state, tenant)
+
+
+def anonymous(value: Any, tenant: str) -> Any:
+    """A value without the tenant's name, and without the sizes of what was compressed with it inside."""
+    text = json.dumps(value, default=str).replace(tenant, "<tenant>")
+    return json.loads(re.sub(r"[0-9,]+ bytes", "# bytes", text))
 
 
 async def killed_at_every_write(
@@ -144,7 +151,7 @@ async def killed_at_every_write(
         arguments = await prepare(tenant)
         await killed_at(sandbox, tool, arguments, action, done[:number].count(action))
         answer = await until_done(replica, tool, arguments)
-        assert answer["workflow"]["steps"] == json.loads(json.dumps(steps).replace(calm, tenant)), (number, action)
+        assert anonymous(answer["workflow"]["steps"], tenant) == anonymous(steps, calm), (number, action)
         assert end_state(sandbox, tenant) == wanted, (number, action)
         assert content_of(await ask(replica, "list_audit_events", tenant_id=tenant))["intact"] is True
     return len(done)
