@@ -13,7 +13,7 @@ from fixtures.serving import SERVERS, console_script
 
 pytestmark = pytest.mark.requirement("same-rooms")
 
-WITHOUT_RESOURCE = {"cloudwatch:GetMetricData"}
+WITHOUT_RESOURCE = {"cloudwatch:GetMetricData", "logs:DescribeLogGroups", "tag:GetResources"}
 """Actions for which AWS knows neither a resource nor a condition: a policy can only grant them on everything, each by
 its name and apart from all others. What they open is narrowed in the server alone; docs/tenancy.md says how."""
 
