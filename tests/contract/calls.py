@@ -38,6 +38,7 @@ class Handle:
 
 HANDLES: Mapping[str, Mapping[str, Handle]] = {
     "list_tenants": {"cursor": Handle("list_tenants", "next_cursor", {"limit": 2})},
+    "list_tenant_resources": {"cursor": Handle("list_tenant_resources", "next_cursor", {"limit": 2})},
     "rank_tenants_by_cost": {"cursor": Handle("rank_tenants_by_cost", "next_cursor", {"limit": 2})},
     "list_tenant_activity": {"cursor": Handle("list_tenant_activity", "next_cursor", {"limit": 2})},
     "get_conversation": {

@@ -9,6 +9,7 @@ import pytest
 from fixtures.leaks import assert_tells_nothing_of_the_inside
 from fixtures.serving import SERVERS, Served, content_of, environment_of, error_fields, serve, text_of
 from fixtures.small_company import CROWD
+from fixtures.small_resources import QUEUES, SHARED_QUEUE
 from tenant_management.conftest import Ask
 from tenantscope_sandbox import Sandbox
 
@@ -19,8 +20,9 @@ OF_ACME = [
     ("dynamodb:table", "res-acme-orders"), ("lambda:function", "res-acme-report"),
     ("logs:log-group", "/res/acme/app"), ("s3:bucket", "res-acme-documents"),
     ("sqs:queue", "res-acme-jobs"), ("sqs:queue", "res-acme-mails"),
+    *(("sqs:queue", name) for name, owner in QUEUES.items() if owner == "acme"),
 ]  # fmt: skip
-SHARED = [("dynamodb:table", "res-shared-orders"), ("sqs:queue", "res-shared-jobs")]
+SHARED = [("dynamodb:table", "res-shared-orders"), ("sqs:queue", "res-shared-jobs"), ("sqs:queue", SHARED_QUEUE)]
 
 
 def function_code() -> bytes:
@@ -90,12 +92,12 @@ def owned_by(sandbox: Sandbox, queue: str, owner: str) -> Generator[None]:
 async def test_a_tenant_sees_its_own_by_type_and_name_and_what_they_sum_to(ask: Ask, small_company: Sandbox):
     answer = content_of(await ask("list_tenant_resources", "acme"))
     assert rows(answer) == OF_ACME
-    assert (answer["total"], answer["count"], answer["truncated"], answer["complete"]) == (6, 6, False, True)
+    assert (answer["total"], answer["count"], answer["truncated"], answer["complete"]) == (9, 9, False, True)
     assert answer["by_type"] == {
-        "sqs:queue": 2, "dynamodb:table": 1, "lambda:function": 1, "logs:log-group": 1, "s3:bucket": 1,
+        "sqs:queue": 5, "dynamodb:table": 1, "lambda:function": 1, "logs:log-group": 1, "s3:bucket": 1,
     }  # fmt: skip
-    assert answer["by_region"] == {small_company.region: 6}
-    assert answer["by_placement"] == {"silo": 6}
+    assert answer["by_region"] == {small_company.region: 9}
+    assert answer["by_placement"] == {"silo": 9}
     assert answer["searched_region"] == small_company.region
     assert "get_costs" in answer["next"]
 
@@ -117,20 +119,22 @@ async def test_the_provider_sees_what_all_share_as_well_and_accounts_by_their_la
     answer = content_of(result)
     assert rows(answer) == OF_ACME
     assert rows(answer, "pool") == SHARED
-    assert answer["by_placement"] == {"silo": 6, "pool": 2}
+    assert answer["by_placement"] == {"silo": 9, "pool": 3}
     shown = f"…{small_company.account[-4:]}"
-    assert answer["by_account"] == {shown: 8}
+    assert answer["by_account"] == {shown: 12}
     assert {row["account"] for row in answer["resources"]} == {shown}
     for part in ("by_type", "by_region", "by_placement", "by_account"):
-        assert sum(answer[part].values()) == answer["total"] == 8
+        assert sum(answer[part].values()) == answer["total"] == 12
     assert_tells_nothing_of_the_inside(text_of(result), small_company)
 
 
 async def test_namesakes_never_see_each_others(ask: Ask):
     corp = content_of(await ask("list_tenant_resources", "acme_corp"))
     assert rows(corp) == [("dynamodb:table", "res-corp-orders"), ("sqs:queue", "res-corp-jobs")]
-    for tenant in ("globex", "Acme-2"):
-        assert content_of(await ask("list_tenant_resources", tenant))["total"] == 0
+    assert [name for _, name in rows(content_of(await ask("list_tenant_resources", "globex")))] == [
+        name for name, owner in QUEUES.items() if owner == "globex"
+    ]
+    assert content_of(await ask("list_tenant_resources", "Acme-2"))["total"] == 0
 
 
 async def test_filters_narrow_rows_and_counts_alike(ask: Ask, small_company: Sandbox):
@@ -176,9 +180,9 @@ async def test_what_is_retagged_between_two_pages_is_gone_from_the_second_and_mo
 ):
     first = content_of(await ask("list_tenant_resources", "acme", limit=4))
     with owned_by(small_company, "res-acme-jobs", "acme_corp"):
-        second = content_of(await ask("list_tenant_resources", "acme", limit=4, cursor=first["next_cursor"]))
+        second = content_of(await ask("list_tenant_resources", "acme", limit=9, cursor=first["next_cursor"]))
         assert rows(first) + rows(second) == [row for row in OF_ACME if row[1] != "res-acme-jobs"]
-        assert second["total"] == 5
+        assert second["total"] == 8
         corp = content_of(await ask("list_tenant_resources", "acme_corp", type="sqs"))
         assert [name for _, name in rows(corp)] == ["res-acme-jobs", "res-corp-jobs"]
 
@@ -241,5 +245,5 @@ async def test_a_tenant_whose_id_marks_the_pool_is_refused_before_anything_is_as
 async def test_a_state_is_shown_where_a_tag_tells_it_and_else_left_out(another_pool: Served):
     async with another_pool.client(another_pool.token("acme"), mode="legacy") as client:
         answer = content_of(await client.call_tool("list_tenant_resources", {"type": "sqs"}))
-    assert [row.get("state") for row in answer["resources"]] == ["draining", None]
+    assert [row.get("state") for row in answer["resources"]] == ["draining", *[None] * 4]
     assert "null" not in json.dumps(answer)
