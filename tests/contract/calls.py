@@ -41,6 +41,7 @@ HANDLES: Mapping[str, Mapping[str, Handle]] = {
     "list_tenants": {"cursor": Handle("list_tenants", "next_cursor", {"limit": 2})},
     "list_tenant_users": {"cursor": Handle("list_tenant_users", "next_cursor", {"limit": 2})},
     "manage_tenant_user": {"user_id": Handle("list_tenant_users", "users.0.user_id", {"role": "member"})},
+    "list_tenant_resources": {"cursor": Handle("list_tenant_resources", "next_cursor", {"limit": 2})},
     "rank_tenants_by_cost": {"cursor": Handle("rank_tenants_by_cost", "next_cursor", {"limit": 2})},
     "list_tenant_activity": {"cursor": Handle("list_tenant_activity", "next_cursor", {"limit": 2})},
     "get_conversation": {

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tenantscope_core.results.errors import NotSetUp
+from tenantscope_core.serving.policies import arn_names
 from tenantscope_core.serving.settings import PREFIX, WrongSettings
 from tenantscope_core.serving.spec import Runtime
 from tenantscope_core.tool import Call, Tool
 
+from tenantscope_tenant_management.arns import Place
 from tenantscope_tenant_management.events import Plane
 from tenantscope_tenant_management.isolation import Broker
+from tenantscope_tenant_management.resources import Marks
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.audit_trail import Trail
 from tenantscope_tenant_management.sources.cognito_directory import CognitoDirectory
@@ -30,6 +33,7 @@ from tenantscope_tenant_management.sources.journal_erasing import JournalErasing
 from tenantscope_tenant_management.sources.quota_use import QuotaUse
 from tenantscope_tenant_management.sources.recording import Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
+from tenantscope_tenant_management.sources.tagged_resources import TaggedResources
 from tenantscope_tenant_management.sources.tenant_search import TenantSearch
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
@@ -63,6 +67,7 @@ class Sources:
     user_changes: UserChanges
     taking_in: TakingIn
     letting_go: LettingGo
+    resources: TaggedResources
     use: QuotaUse
     config_schema: Mapping[str, Any] | None
     administers: bool
@@ -145,6 +150,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
                 ),
                 clock=runtime.clock,
             ),
+            resources=open_resources(settings),
             use=QuotaUse(directory, None if settings.valkey_url is None else valkey),
             config_schema=None if settings.config_schema is None else read_schema(settings.config_schema),
             administers=settings.admin_role_arn is not None,
@@ -158,6 +164,13 @@ def open_recorder(settings: Settings, registry: RegistryTable, journal: Journal)
     planes = {Plane.CONTROL: settings.control_plane_source, Plane.APPLICATION: settings.application_plane_source}
     bus = EventBus(journal, bus=settings.event_bus, sources=planes)
     return Recorder(registry, journal, bus, new_salt=_random_text, jitter=random.random)
+
+
+def open_resources(settings: Settings) -> TaggedResources:
+    """What asks for tagged resources, in the region and the account of the server's roles."""
+    marks = Marks(settings.resource_tag, settings.pool_tag_value, settings.state_tag)
+    place = Place(settings.aws_region, arn_names(settings.tenant_role_arn, settings.aws_region)["AWS::AccountId"])
+    return TaggedResources(marks, place)
 
 
 def directory_of(settings: Settings) -> Directory:
