@@ -70,7 +70,7 @@ async def wide(served: Served, account: Account, probe_roles: dict[str, str]) ->
 
 
 def asked_for(served: Served, since: int, access_key_id: str, *, by_provider: bool = False) -> set[str]:
-    """The tenants named by what a session asked of S3, DynamoDB, Cognito and of tags; "everyone" where a request names none.
+    """The tenants named by what a session asked of S3, DynamoDB, Cognito and tags; "everyone" where one names none.
 
     A key with a colon is no tenant's: what is common to all, or asked for to see it refused. The provider may ask for
     what bears the mark of the pool.

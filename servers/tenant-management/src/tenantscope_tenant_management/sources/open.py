@@ -142,6 +142,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
                 steps=lambda: offboarding.steps(
                     tenants,
                     directory,
+                    turns,
                     stores(),
                     erasing,
                     quiet=timedelta(seconds=settings.quiet_seconds),
