@@ -227,8 +227,8 @@ class Verify(OneWay):
 
 
 def steps(
-    tenants: Tenants, directory: Directory, turns: Turns, stores: Sequence[Holding], journal: JournalErasing, *, quiet: timedelta,
-    bucket: str | None, last: Step[AnyCall],
+    tenants: Tenants, directory: Directory, turns: Turns, stores: Sequence[Holding], journal: JournalErasing, *,
+    quiet: timedelta, bucket: str | None, last: Step[AnyCall],
 ) -> Sequence[Step[AnyCall]]:  # fmt: skip
     """The steps in their order. The switch is thrown before the first: what is exported is all there ever was."""
 
