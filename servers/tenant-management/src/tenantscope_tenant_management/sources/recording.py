@@ -78,8 +78,8 @@ class Recorder:
     ) -> Entry:  # fmt: skip
         """Write a note, with the change of the record and the further parts it is about: all of it or nothing.
 
-        The provider's events are sent once that is done; one that cannot be sent waits in the journal. So do a tenant's:
-        its role may not speak on the bus, where other planes would take its word for the company's.
+        The provider's events are sent once that is done; one that cannot be sent waits in the journal. So do those of a
+        tenant: its role may not speak on the bus, where other planes would take its word for the company's.
 
         Raises:
             RecordChanged: The record is another by now, or there is one where there should be none.
