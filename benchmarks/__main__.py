@@ -19,6 +19,7 @@ MEASUREMENTS = (
     Measurement("roundtrips", "round trips to PostgreSQL"),
     Measurement("embeddings", "the local embedder in a process of its own"),
     Measurement("recall", "memory searched over many tenants"),
+    Measurement("registry", "finding tenants among a hundred thousand"),
     Measurement("rating", "ten thousand tenant-months rated by a price book"),
     Measurement("hits", "hits of the answer cache beside a round trip"),
     Measurement("access_log", "feature use counted from the access log beside a plain scan"),

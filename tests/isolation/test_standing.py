@@ -29,10 +29,12 @@ class MovingClock:
 
 @pytest.mark.requirement("suspended-refused")
 @pytest.mark.parametrize(
-    "switched", [{"status": "Suspended"}, {"status": "Active", "sbtaws_active": False}], ids=["status", "soft delete"]
+    "switched",
+    [{"status": "Suspended"}, {"sbtaws_active": False}, {"isActive": False}],
+    ids=["status", "soft delete", "soft delete of old"],
 )
 async def test_a_tenant_suspended_while_it_works_is_refused_soon_and_served_again_when_it_is_active(
-    server: StandingServer, small_company: Sandbox, switched: dict[str, str]
+    server: StandingServer, small_company: Sandbox, switched: dict[str, Any]
 ):
     """Its session at STS is still good and its registry entry still fresh; neither keeps it in for longer."""
     tenant, clock = CROWD[-1], MovingClock()
