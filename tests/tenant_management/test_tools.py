@@ -44,23 +44,6 @@ async def ids(ask: Ask, **question: Any) -> list[str]:
     return [tenant for page in await pages(ask, **{"limit": 100, **question}) for tenant in page]
 
 
-async def test_whoami_tells_a_tenants_caller_who_it_is(ask: Ask, registry_server: Served):
-    token = registry_server.token("acme", subject="ana", actor="agent-7")
-    seen = content_of(await ask("whoami", token=token))
-    assert (seen["audience"], seen["tenant_id"], seen["tier"], seen["subject"]) == ("tenant", "acme", "growth", "ana")
-    assert seen["acting_agents"] == ["agent-7"]
-    assert seen["tools"] == ["whoami", "get_tenant"]
-    assert seen["scopes"] == ["tenants:read"]
-    assert 0 < seen["expires_in_seconds"] <= 12 * 3600
-
-
-async def test_whoami_tells_the_provider_that_it_names_no_tenant(ask: Ask):
-    seen = content_of(await ask("whoami"))
-    assert seen["audience"] == "provider"
-    assert "tenant_id" not in seen
-    assert seen["tools"] == ["whoami", "get_tenant", "list_tenants"]
-
-
 async def test_get_tenant_shows_a_tenant_its_own_record(ask: Ask):
     seen = content_of(await ask("get_tenant", "globex"))
     assert (seen["tenant_id"], seen["status"], seen["tier"]) == ("globex", "active", "growth")
