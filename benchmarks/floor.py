@@ -24,7 +24,7 @@ ANSWER: dict[str, Any] = {
     "token_expires": "2026-11-21T12:00:00Z",
     "expires_in_seconds": 43_199,
     "tools": ["whoami", "get_tenant"],
-    "isolation": ["x" * 150] * 6,
+    "isolation": ["x" * 160] * 7,
 }
 TOOL = types.Tool(name="whoami", description="Who the caller is.", input_schema={"type": "object", "properties": {}})
 

@@ -20,6 +20,10 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "get_conversation": {"session": "trip-7"},
     "remember": {"text": "Avoids Blue Falcon Air.", "kind": "preference", "subject": "airline to avoid"},
+    "create_tenant": {"tenant_id": "newcomer", "name": "Newcomer", "tier": "growth"},
+    "update_tenant": {"version": 0, "tags": {"owner": "acme", "seen": "yes"}},
+    "update_tenant_config": {"version": 0, "patch": {"theme": "dark"}},
+    "set_tenant_status": {"action": "offboard", "dry_run": True},
     "manage_tenant_user": {"action": "change_role", "user_id": "no-such-user", "role": "member"},
 }
 """Arguments of the tools that cannot be called with none. Those in `HANDLES` may be left out."""
@@ -41,6 +45,7 @@ HANDLES: Mapping[str, Mapping[str, Handle]] = {
     "list_tenants": {"cursor": Handle("list_tenants", "next_cursor", {"limit": 2})},
     "list_tenant_users": {"cursor": Handle("list_tenant_users", "next_cursor", {"limit": 2})},
     "manage_tenant_user": {"user_id": Handle("list_tenant_users", "users.0.user_id", {"role": "member"})},
+    "list_tenant_resources": {"cursor": Handle("list_tenant_resources", "next_cursor", {"limit": 2})},
     "rank_tenants_by_cost": {"cursor": Handle("rank_tenants_by_cost", "next_cursor", {"limit": 2})},
     "list_tenant_activity": {"cursor": Handle("list_tenant_activity", "next_cursor", {"limit": 2})},
     "get_conversation": {
@@ -52,6 +57,12 @@ HANDLES: Mapping[str, Mapping[str, Handle]] = {
 
 A parameter within another is written as its path there, such as `events.0.parent_id`.
 """
+
+MADE: Mapping[str, Mapping[str, Handle]] = {
+    "update_tenant": {"version": Handle("get_tenant", "version")},
+    "update_tenant_config": {"version": Handle("get_tenant", "version")},
+}
+"""By tool and parameter: what another tool tells, and is no secret of anybody's."""
 
 _OWN_NAME = "a name that the caller gives in its own memory; the same name is another's in another's"
 PLAIN: Mapping[str, Mapping[str, str]] = {
@@ -74,7 +85,7 @@ def arguments_for(tool: Tool, audience: Audience) -> dict[str, Any]:
     handles = {name: "no-such-handle" for name in HANDLES.get(tool.name, {}) if name in required}
     arguments = {**handles, **EXAMPLES.get(tool.name, {})}
     if audience is Audience.PROVIDER and tool.names_tenant == "required":
-        arguments["tenant_id"] = "acme"
+        arguments.setdefault("tenant_id", "acme")
     return arguments
 
 
@@ -86,6 +97,8 @@ async def working_arguments(spec: ServerSpec[Any, Any], tool: Tool, audience: Au
     for path, handle in HANDLES.get(tool.name, {}).items():
         if path.partition(".")[0] in arguments:
             arguments = put(arguments, path, await made(spec, handle, audience, ask))
+    for name, handle in MADE.get(tool.name, {}).items():
+        arguments[name] = await made(spec, handle, audience, ask)
     return arguments
 
 

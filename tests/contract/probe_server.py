@@ -92,7 +92,7 @@ def server_of(instructions: str, tools: Sequence[Tool], sources: SourcesT) -> Se
         version="0.0.1",
         title="Probe",
         instructions=instructions,
-        package="tenantscope_tenant_management",
+        package="tenantscope_memory",
         tools=tools,
         settings=CoreSettings,
         open_sources=open_sources,

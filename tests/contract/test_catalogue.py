@@ -16,7 +16,12 @@ from tenantscope_core.tool import Tool
 from tenantscope_core.tool.declaration import MAX_NAME_CHARS, TENANT_PARAMETER
 
 MAX_CATALOGUE_BYTES, MAX_BYTES_OF_ALL = 12_000, 60_000
-OF_THE_TENANTS_OWN_MAKING = {"get_tenant": {"config"}}
+OF_THE_TENANTS_OWN_MAKING = {
+    "get_tenant": {"config"},
+    "update_tenant_config": {"config"},
+    "update_tenant": {"changes.0.before", "changes.0.after"},
+    "list_audit_events": {"events.0.before", "events.0.after"},
+}
 """Where an answer holds what a tenant has put there, in a form that is its own: the only untyped parts."""
 TOOLS = [(server, tool) for server in SERVERS for tool in server.spec.tools]
 IDS = [f"{server.spec.name}-{tool.name}" for server, tool in TOOLS]

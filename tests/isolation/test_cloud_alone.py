@@ -147,9 +147,14 @@ def test_a_role_is_had_with_one_tenant_the_external_id_and_nothing_else(served: 
 
 @pytest.mark.requirement("cloud-holds-alone")
 def test_a_servers_policy_names_the_tenant_wherever_it_opens_data(served: Served):
-    """Nothing that holds tenants' data is opened without the tenant's tag in the resource or the condition."""
+    """Nothing that holds tenants' data is opened without the tenant's tag in the resource or the condition.
+
+    But for users, whom IAM cannot tell apart within a pool: see the server's own tests of them.
+    """
     for statement in load_policy(served.spec.package, "policy.json")["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        if all(action.startswith("cognito-idp:") for action in actions):
+            continue
         if any(
             action.startswith(("dynamodb:", "logs:")) or "Object" in action or "List" in action for action in actions
         ):

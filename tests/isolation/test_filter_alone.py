@@ -19,6 +19,7 @@ from tenantscope_core.identity.verifier import Identity
 from tenantscope_core.serving.spec import Runtime
 from tenantscope_core.tool.metering import Meter
 from tenantscope_core.tool.path import Gatekeepers, ToolPath, vend
+from tenantscope_sandbox import Sandbox
 
 pytestmark = pytest.mark.requirement("filter-holds-alone")
 
@@ -68,18 +69,38 @@ async def wide(served: Served, account: Account, probe_roles: dict[str, str]) ->
         yield unguarded_server
 
 
-def asked_for(served: Served, since: int, access_key_id: str) -> set[str]:
-    """The tenants named by what a session asked of S3 and DynamoDB; "everyone" where a request names none."""
+def asked_for(served: Served, since: int, access_key_id: str, *, by_provider: bool = False) -> set[str]:
+    """The tenants named by what a session asked of S3, DynamoDB, Cognito and tags; "everyone" where one names none.
+
+    A key with a colon is no tenant's: what is common to all, or asked for to see it refused. The provider may ask for
+    what bears the mark of the pool.
+    """
     found: set[str] = set()
     for record in served.sandbox.emulator.requests(since, access_key_id=access_key_id):
         if record["service"] == "dynamodb":
-            found |= set(record["keys"] or ["everyone"])
+            found |= {key for key in record["keys"] or ["everyone"] if not key.startswith(":")}
         elif record["service"] == "s3":
             _, _, rest = record["key"].partition("/tenant_id=")
             found.add(rest.partition("/")[0] or "everyone")
+        elif record["service"] == "cognito-idp":
+            found.add(whose(served.sandbox, record["parameters"]))
+        elif record["action"] == "GetResources":
+            filters: list[dict[str, Any]] = record["parameters"].get("TagFilters", [])
+            values = {value for each in filters if each["Key"] == "TenantId" for value in each["Values"]}
+            found |= values - ({"pool"} if by_provider else set()) or {"everyone"}
         else:
             found.add(f"another service: {record['service']}")
     return found
+
+
+def whose(sandbox: Sandbox, parameters: Mapping[str, Any]) -> str:
+    """The tenant of the group that a request to Cognito names, or else of the user."""
+    if "GroupName" in parameters:
+        return str(parameters["GroupName"]).removeprefix("tenant:")
+    user = sandbox.client("cognito-idp").admin_get_user(
+        UserPoolId=sandbox.outputs["UserPoolId"], Username=parameters["Username"]
+    )
+    return {each["Name"]: each["Value"] for each in user["UserAttributes"]}.get("custom:tenantId", "everyone")
 
 
 async def test_the_role_of_these_tests_opens_other_tenants(wide: Unguarded):
@@ -113,7 +134,7 @@ async def test_the_providers_calls_about_one_tenant_ask_for_that_tenants_data_al
     for tool in tools:
         arguments = await working_arguments(served.spec, tool, Audience.PROVIDER, ask)
         assert_about(await ask(tool.name, {**arguments, "tenant_id": "acme"}), "acme")
-    assert asked_for(served, mark, key) <= {"acme"}  # less where the data lie in PostgreSQL
+    assert asked_for(served, mark, key, by_provider=True) <= {"acme"}  # less where the data lie in PostgreSQL
 
 
 async def test_a_tenant_that_asks_for_another_reaches_no_store_at_all(wide: Unguarded):

@@ -2,12 +2,11 @@
 
 import itertools
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.session import Session
 from fixtures.serving import content_of
 from fixtures.small_company import CROWD
@@ -16,11 +15,10 @@ from tenant_management.conftest import Ask
 from tenantscope_core.credentials.clients import ServiceClients
 from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.audit import broken_at
-from tenantscope_tenant_management.sources.journal import entry_of
+from tenantscope_tenant_management.sources.journal import entry_of, plain
 
 FRESH = itertools.count(60)
 PASSWORD = "Correct-horse-7"
-_deserialise: Callable[[Any], Any] = TypeDeserializer().deserialize
 WRITES = (
     "AdminCreateUser", "AdminAddUserToGroup", "AdminDisableUser", "AdminEnableUser", "AdminUserGlobalSignOut",
     "AdminUpdateUserAttributes", "AdminDeleteUser", "AdminRemoveUserFromGroup", "CreateGroup", "DeleteGroup",
@@ -108,7 +106,7 @@ def journal(sandbox: Sandbox, tenant: str, kind: str) -> list[dict[str, Any]]:
         KeyConditionExpression="tenantId = :t AND begins_with(entry, :a)",
         ExpressionAttributeValues={":t": {"S": tenant}, ":a": {"S": kind}},
     )["Items"]  # fmt: skip
-    return [{name: _deserialise(value) for name, value in item.items()} for item in items]
+    return [plain(item) for item in items]
 
 
 def told(sandbox: Sandbox, tenant: str) -> list[tuple[str, str]]:

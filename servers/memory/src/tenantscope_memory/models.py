@@ -1,35 +1,16 @@
 """What goes in and comes out, typed. Stored text stands in fields of its own: it is data, and no instruction."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+from tenantscope_core.results.times import Time
 
 from tenantscope_memory.actors import ACTOR_PATTERN
 from tenantscope_memory.events import MAX_EVENT_BYTES, MAX_EVENTS
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@+/-]{0,127}$"
 Kind = Literal["fact", "preference", "episode", "procedure"]
-
-_FIRST: Final = datetime(1, 1, 2, tzinfo=UTC)
-_LAST: Final = datetime(9999, 12, 30, tzinfo=UTC)
-"""Times between these have a year of four digits in every zone, so that what is written can be read back."""
-
-
-def _written(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("a time is written, with its offset")
-    return value
-
-
-def _in_utc(moment: datetime) -> datetime:
-    if not _FIRST <= moment <= _LAST:
-        raise ValueError("a time lies between the years 1 and 9999")
-    return moment.astimezone(UTC)
-
-
-Time = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
-"""A time as text with its offset, and no number of seconds; in UTC, so that one moment is one value however written."""
 
 TIME_FORM: Final = "ISO 8601 with offset, e.g. 2026-05-01T09:00:00Z"
 

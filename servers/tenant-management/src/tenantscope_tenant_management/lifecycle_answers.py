@@ -57,6 +57,14 @@ class Leaving(Answer):
     legal_hold: bool = Field(description="True: it cannot leave now.")
 
 
+class ExportView(Answer):
+    """Where the tenant's copy is, for 30 days."""
+
+    folder: str = Field(description="In the datasets bucket.")
+    files: int
+    manifest: str = Field(description="Digest of the manifest there, which has that of every file.")
+
+
 class ReceiptView(Answer):
     """What each store held, that it is gone, what stays and why."""
 
@@ -64,10 +72,7 @@ class ReceiptView(Answer):
     things: int = Field(description="In all stores.")
     started: datetime
     finished: datetime
-    export: dict[str, object] | None = Field(
-        default=None,
-        description="Where in the datasets bucket the tenant's copy is, with its manifest's digest; 30 days.",
-    )
+    export: ExportView | None = Field(default=None, description="Left out where none was asked for.")
     kept: list[str] = Field(description="What stays, and why.")
     digest: str = Field(description="Of the whole receipt; the audit trail has it too.")
 
@@ -110,7 +115,7 @@ def receipt_view(flow: Workflow) -> ReceiptView | None:
         things=sum(sum(line.held.values()) for line in shown),
         started=receipt["started"],
         finished=receipt["finished"],
-        export=receipt["export"],
+        export=None if receipt["export"] is None else ExportView(**receipt["export"]),
         kept=receipt["kept"],
         digest=receipt["digest"],
     )

@@ -1,33 +1,9 @@
 """What the tools answer."""
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import Field
 from tenantscope_core.results.answers import Answer
-
-
-class IsolationLayer(Answer):
-    """One thing that keeps this caller to its own data, and who enforces it."""
-
-    layer: str = Field(description="What is narrowed.")
-    enforced_by: Literal["cloud", "server"] = Field(description="cloud: AWS refuses; server: this server refuses.")
-    how: str = Field(description="By what.")
-
-
-class CallerView(Answer):
-    """A caller as this server sees it."""
-
-    audience: Literal["tenant", "provider"] = Field(description="A tenant's caller, or the SaaS company's own.")
-    tenant_id: str | None = Field(default=None, description="The tenant the token speaks for.")
-    tier: str | None = Field(default=None, description="The tenant's tier, from the token.")
-    subject: str = Field(description="The user or agent the token was issued to.")
-    acting_agents: list[str] = Field(description="Agents acting for the subject, the nearest first.")
-    scopes: list[str] = Field(description="What the token allows.")
-    token_expires: datetime = Field(description="When the token ends; calls after that are refused.")
-    expires_in_seconds: int = Field(description="Seconds until then.")
-    tools: list[str] = Field(description="Tools of this server that this caller may call.")
-    isolation: list[IsolationLayer] = Field(description="What keeps this caller to its own data, layer by layer.")
 
 
 class Quota(Answer):

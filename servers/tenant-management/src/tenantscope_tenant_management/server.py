@@ -2,7 +2,13 @@
 
 from tenantscope_core.serving.spec import Command, ServerSpec
 
-from tenantscope_tenant_management import __version__, adopt_command, publish_tiers_command
+from tenantscope_tenant_management import (
+    __version__,
+    adopt_command,
+    measure_command,
+    publish_tiers_command,
+    resume_command,
+)
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.open import Sources, open_sources
 from tenantscope_tenant_management.tools import TOOLS
@@ -10,7 +16,8 @@ from tenantscope_tenant_management.tools import TOOLS
 INSTRUCTIONS = """\
 Who the tenants of this SaaS company are. A tenant's caller sees its own tenant; the provider's sees the fleet.
 Begin with whoami when it is unclear who is asking. The provider finds tenants with list_tenants and looks at one with
-get_tenant; their ids are what the other Tenantscope servers take as tenant_id."""
+get_tenant; their ids are what the other Tenantscope servers take as tenant_id. What changes a tenant names the version
+that get_tenant showed; try tier changes and offboarding with dry_run first, and show people what they would do."""
 
 SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     name="tenant-management",
@@ -33,6 +40,18 @@ SERVER: ServerSpec[Settings, Sources] = ServerSpec(
             help="take in the tenants that another control plane registered, and bring the index of tags up to date",
             add_arguments=adopt_command.add_arguments,
             run=adopt_command.adopt,
+        ),
+        Command(
+            name="resume",
+            help="go on with workflows that stopped, and send events that wait",
+            add_arguments=resume_command.add_arguments,
+            run=resume_command.resume,
+        ),
+        Command(
+            name="measure",
+            help="write what the servers have counted of each tenant into the registry",
+            add_arguments=measure_command.add_arguments,
+            run=measure_command.measure,
         ),
     ),
 )

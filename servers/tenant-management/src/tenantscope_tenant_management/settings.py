@@ -39,6 +39,7 @@ class Settings(CoreSettings):
     )
     resource_tag: str = Field(default="TenantId", description="The tag that says whose a resource is.")
     pool_tag_value: str = Field(default="pool", description="Its value on resources that all tenants share.")
+    state_tag: str | None = Field(default=None, description="The tag that says a resource's state, if any does.")
 
     datasets_bucket: str | None = Field(default=None, description="The S3 bucket of the datasets.")
     postgres_dsn: SecretStr | None = Field(

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import functools
 import logging
 import os
 import signal
@@ -158,7 +159,10 @@ async def _run_job(assembly: Assembly, job: Command[Any], arguments: argparse.Na
                 if not identity.caller.is_provider:
                     raise NotPermitted("It reads the whole fleet, so it needs a token of the provider.")
                 session = await vend(gate, spec.name, identity, None)
-                return await job.run(Runtime(settings, assembly.clock), session, arguments)
+                runtime = Runtime(
+                    settings, assembly.clock, session_of=functools.partial(vend, gate, spec.name, identity)
+                )
+                return await job.run(runtime, session, arguments)
         except Exception as error:
             _say_failure(error, spec.name, job.name)
     return 1

@@ -16,13 +16,21 @@ SettingsT_co = TypeVar("SettingsT_co", bound=CoreSettings, covariant=True)
 SourcesT = TypeVar("SourcesT")
 
 
+async def _no_session(tenant: str) -> TenantSession:
+    raise LookupError("only a job works on tenants of its own choice")
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime(Generic[SettingsT_co]):
-    """What a server's sources are opened with: its settings, the clock and its own tools, never a tenant."""
+    """What a server's sources are opened with: its settings, the clock and its own tools, never a tenant.
+
+    A job is also given `session_of`, which vends a session for its work on one tenant, as a provider's call has one.
+    """
 
     settings: SettingsT_co
     clock: Callable[[], datetime]
     tools: Sequence[Tool] = ()
+    session_of: Callable[[str], Awaitable[TenantSession]] = _no_session
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Brings the company into the sandbox: objects, registry, metrics and logs. Safe to run again and again."""
+"""Brings the company into the sandbox: objects, registry, resources, metrics, logs. Safe to run again and again."""
 
 import json
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from tenantscope_sandbox.state import State
 
 from .cloudwatch import FORTNIGHT, put_events, put_metrics, recent_events, recent_metrics
 from .generate import OBJECTS, REGISTRY, Progress, generate, version
+from .tagged import put_resources
 
 MARKER = "company/_version.json"
 """Written after what it tells of: the version of all objects and items, and until when CloudWatch was told."""
@@ -64,6 +65,7 @@ def load(sandbox: Home, *, progress: Progress, clock: Callable[[], datetime] = _
         _put_objects(s3, sandbox.bucket, home / OBJECTS)
         progress("company: registering tenants")
         _put_registry(sandbox.client("dynamodb", max_pool_connections=THREADS), sandbox.table, home)
+        put_resources(lambda service: sandbox.client(service, max_pool_connections=THREADS))
         mark(version=version())
     until = clock().replace(minute=0, second=0, microsecond=0)
     metrics_since, logs_since = _since(marker, "metrics_until", until), _since(marker, "logs_until", until)

@@ -3,10 +3,11 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
+from tenantscope_core.results.times import Time
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_memory.actors import actor_of
-from tenantscope_memory.models import TIME_FORM, Actor, Namespace, Recalled, Time
+from tenantscope_memory.models import TIME_FORM, Actor, Namespace, Recalled
 from tenantscope_memory.recollection import shown
 from tenantscope_memory.sources.open import Sources
 from tenantscope_memory.sources.recall import asked_scope, recalled

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 from tenantscope_core.results.errors import NotPermitted
+from tenantscope_core.results.times import Time
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
 from tenantscope_memory.actors import SHARED, actor_of
-from tenantscope_memory.models import TIME_FORM, Actor, Kind, Namespace, OtherRecord, Remembered, Time
+from tenantscope_memory.models import TIME_FORM, Actor, Kind, Namespace, OtherRecord, Remembered
 from tenantscope_memory.recollection import SHOWN_BYTES
 from tenantscope_memory.records import NewRecord, checked, sources_of
 from tenantscope_memory.sources.open import Sources

@@ -39,8 +39,7 @@ class CognitoDirectory:
         except AwsError as error:
             if error.code != "GroupExistsException":
                 raise
-            return "The group of the tenant's users is there."
-        return "Made the group of the tenant's users."
+        return "The tenant's users have a group of their own in the user pool."
 
     async def find(self, aws: AwsCaller, tenant: str, user_id: str) -> User:
         """One user of the tenant."""

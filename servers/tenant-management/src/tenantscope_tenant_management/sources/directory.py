@@ -39,7 +39,7 @@ class Directory(Protocol):
     """
 
     async def ensure_tenant(self, aws: AwsCaller, tenant: str) -> str:
-        """Make what a new tenant's users need, unless it is there; says what was done."""
+        """Make what a new tenant's users need, unless it is there; says in a sentence what is there then."""
         ...
 
     async def find(self, aws: AwsCaller, tenant: str, user_id: str) -> User:

@@ -11,13 +11,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from tenantscope_core.admission.limits import TierLimits
 from tenantscope_core.results.errors import NotSetUp
+from tenantscope_core.serving.policies import ADMIN_POLICY, PROVIDER_POLICY, TENANT_POLICY, arn_names, load_policy
 from tenantscope_core.serving.settings import PREFIX, WrongSettings
 from tenantscope_core.serving.spec import Runtime
 from tenantscope_core.tool import Call, Tool
 
+from tenantscope_tenant_management.arns import Place
 from tenantscope_tenant_management.events import Plane
-from tenantscope_tenant_management.isolation import Broker
+from tenantscope_tenant_management.isolation import Setup
+from tenantscope_tenant_management.policy_reading import EVENTS, OBJECTS, USERS
+from tenantscope_tenant_management.resources import Marks
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.audit_trail import Trail
 from tenantscope_tenant_management.sources.cognito_directory import CognitoDirectory
@@ -27,9 +32,11 @@ from tenantscope_tenant_management.sources.external_directory import ExternalDir
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.journal_erasing import JournalErasing
+from tenantscope_tenant_management.sources.own_session import OwnSession
 from tenantscope_tenant_management.sources.quota_use import QuotaUse
 from tenantscope_tenant_management.sources.recording import Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
+from tenantscope_tenant_management.sources.tagged_resources import TaggedResources
 from tenantscope_tenant_management.sources.tenant_search import TenantSearch
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
@@ -44,6 +51,7 @@ from tenantscope_tenant_management.sources.workflows.taking_in import TakingIn
 if TYPE_CHECKING:
     from tenantscope_core.stores.valkey import ValkeyStore
 
+_PACKAGE = "tenantscope_tenant_management"
 _SHARE_OF_A_CALL = 0.7
 """How much of a call's time a workflow takes, so that there is an answer to say how far it is."""
 
@@ -63,10 +71,13 @@ class Sources:
     user_changes: UserChanges
     taking_in: TakingIn
     letting_go: LettingGo
+    resources: TaggedResources
     use: QuotaUse
     config_schema: Mapping[str, Any] | None
     administers: bool
-    broker: Broker
+    setup: Setup
+    limits: TierLimits
+    own_session: OwnSession
     tools: Sequence[Tool]
 
     def require_admin(self) -> None:
@@ -137,6 +148,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
                 steps=lambda: offboarding.steps(
                     tenants,
                     directory,
+                    turns,
                     stores(),
                     erasing,
                     quiet=timedelta(seconds=settings.quiet_seconds),
@@ -145,10 +157,13 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
                 ),
                 clock=runtime.clock,
             ),
+            resources=open_resources(settings),
             use=QuotaUse(directory, None if settings.valkey_url is None else valkey),
             config_schema=None if settings.config_schema is None else read_schema(settings.config_schema),
             administers=settings.admin_role_arn is not None,
-            broker=settings.broker,
+            setup=setup_of(settings),
+            limits=settings.tier_limits,
+            own_session=OwnSession(registry),
             tools=runtime.tools,
         )
 
@@ -158,6 +173,28 @@ def open_recorder(settings: Settings, registry: RegistryTable, journal: Journal)
     planes = {Plane.CONTROL: settings.control_plane_source, Plane.APPLICATION: settings.application_plane_source}
     bus = EventBus(journal, bus=settings.event_bus, sources=planes)
     return Recorder(registry, journal, bus, new_salt=_random_text, jitter=random.random)
+
+
+def open_resources(settings: Settings) -> TaggedResources:
+    """What asks for tagged resources, in the region and the account of the server's roles."""
+    marks = Marks(settings.resource_tag, settings.pool_tag_value, settings.state_tag)
+    place = Place(settings.aws_region, arn_names(settings.tenant_role_arn, settings.aws_region)["AWS::AccountId"])
+    return TaggedResources(marks, place)
+
+
+def setup_of(settings: Settings) -> Setup:
+    """What `whoami` reads of isolation: the documents that session policies are made of, and the stores there are."""
+    stores = {USERS: settings.user_pool_id, EVENTS: settings.event_bus, OBJECTS: settings.datasets_bucket}
+    administers = settings.admin_role_arn is not None
+    return Setup(
+        broker=settings.broker,
+        tenant=load_policy(_PACKAGE, TENANT_POLICY),
+        provider=load_policy(_PACKAGE, PROVIDER_POLICY),
+        admin=load_policy(_PACKAGE, ADMIN_POLICY) if administers else None,
+        without=[store for store, where in stores.items() if where is None],
+        has_rows=administers and settings.postgres_dsn is not None,
+        has_cache=administers and settings.valkey_admin_url is not None,
+    )
 
 
 def directory_of(settings: Settings) -> Directory:

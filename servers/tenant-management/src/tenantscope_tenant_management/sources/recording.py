@@ -78,7 +78,8 @@ class Recorder:
     ) -> Entry:  # fmt: skip
         """Write a note, with the change of the record and the further parts it is about: all of it or nothing.
 
-        Events are sent once that is done; one that cannot be sent waits in the journal and is sent later.
+        The provider's events are sent once that is done; one that cannot be sent waits in the journal. So do those of a
+        tenant: its role may not speak on the bus, where other planes would take its word for the company's.
 
         Raises:
             RecordChanged: The record is another by now, or there is one where there should be none.
@@ -97,7 +98,8 @@ class Recorder:
                 _judge(error, changes=0 if change is None else 1, parts=len(parts))
                 await asyncio.sleep((0.005 + 0.05 * self._jitter()) * (tried + 1))
                 continue
-            await self._bus.send(call.aws, waiting)
+            if call.caller.is_provider:
+                await self._bus.send(call.aws, waiting)
             return entry
         raise Unavailable("Many are writing to this tenant at once; try again.", retry_after_seconds=1.0)
 

@@ -3,6 +3,7 @@
 from tenantscope_tenant_management.tools.create_tenant import create_tenant
 from tenantscope_tenant_management.tools.get_tenant import get_tenant
 from tenantscope_tenant_management.tools.list_audit_events import list_audit_events
+from tenantscope_tenant_management.tools.list_tenant_resources import list_tenant_resources
 from tenantscope_tenant_management.tools.list_tenant_users import list_tenant_users
 from tenantscope_tenant_management.tools.list_tenants import list_tenants
 from tenantscope_tenant_management.tools.list_tiers import list_tiers
@@ -22,6 +23,7 @@ TOOLS = (
     set_tenant_status,
     list_tenant_users,
     manage_tenant_user,
+    list_tenant_resources,
     list_tiers,
     list_audit_events,
 )

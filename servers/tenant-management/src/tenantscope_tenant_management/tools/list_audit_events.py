@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from tenantscope_core.results.errors import InvalidArgument
+from tenantscope_core.results.times import Time
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_tenant_management.audit_answers import AuditEvent, AuditPage, event_view
@@ -17,8 +18,8 @@ _ROOM_BYTES = 20_000
 @tool(shown_to=ShownTo.BOTH, scopes={"audit:read"}, effects=READ, names_tenant="optional")
 async def list_audit_events(
     call: Call[Sources],
-    since: Annotated[AwareDatetime | None, Field(description="Only what was done at or after this time.")] = None,
-    until: Annotated[AwareDatetime | None, Field(description="Only what was done before this time.")] = None,
+    since: Annotated[Time | None, Field(description="Only what was done at or after this time.")] = None,
+    until: Annotated[Time | None, Field(description="Only what was done before this time.")] = None,
     seq: Annotated[int | None, Field(ge=1, description="One event alone, whole, by its number.")] = None,
     limit: Annotated[int, Field(ge=1, le=100, description="Events per page.")] = 20,
     cursor: Annotated[str | None, Field(description="next_cursor of the page before.")] = None,

@@ -33,7 +33,7 @@ from tenantscope_tenant_management.sources.holdings.holding import (
 SCAN_KEYS = 5_000  # looked at by one command, which holds up everyone else for about a millisecond
 BATCH_KEYS = 1_000
 USER = "user"
-COUNTS_OF_CALLS = "admission"
+COUNTS_OF_CALLS = frozenset({"admission", "metering"})
 
 RIGHTS = (
     "-@all",
@@ -89,7 +89,8 @@ class Cache:
     async def held(self, aws: AwsCaller, tenant: str) -> Held:
         """See `Holding.held`; parts are keys by what they are for, and `user`.
 
-        Counts of calls are not among them: any call makes them anew, one that is refused too, and they end in minutes.
+        Counts of calls are not among them: any call makes them anew, one that is refused or the provider's too, and
+        they end by themselves, the month's sums after a hundred days.
         """
         found: set[bytes] = set()
         async with self._client(aws, tenant) as client:
@@ -196,7 +197,7 @@ def _pattern(tenant: str) -> str:
 
 
 def _stays(key: bytes, tenant: str) -> bool:
-    return _namespace(key, tenant) != COUNTS_OF_CALLS
+    return _namespace(key, tenant) not in COUNTS_OF_CALLS
 
 
 def _namespace(key: bytes, tenant: str) -> str:

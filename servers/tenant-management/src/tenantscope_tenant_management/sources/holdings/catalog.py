@@ -1,7 +1,9 @@
 """The tables of a schema that hold rows of tenants, as PostgreSQL's catalog tells, and statements about them."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -72,19 +74,19 @@ class TenantTable:
     def page(self, tenant: str, after: str | None, *, most_bytes: int) -> Statement:
         """The rows after one given as JSON, in order of the key, each as a `line` of JSON; one at least."""
         key = self.key or ("tenant_id",)
-        last, later = sql.SQL(""), sql.SQL("")
+        later = sql.SQL("")
         if after is not None:
-            last = sql.SQL(", jsonb_populate_record(NULL::{table}, {line}::jsonb) AS last").format(
-                table=self._name, line=sql.Literal(after)
-            )
-            later = sql.SQL("AND ({}) > ({})").format(_columns(key, "content"), _columns(key, "last"))
+            # Literals, which take the columns' types: an index is only entered in the middle by what is known before.
+            row: dict[str, Any] = json.loads(after, parse_float=Decimal)
+            values = sql.SQL(", ").join(sql.Literal(_text(row[name])) for name in key)
+            later = sql.SQL("AND ({}) > ({})").format(_columns(key, "content"), values)
         return self._statement(
-            "WITH page AS (SELECT content, {named} FROM {table} AS content {last} "
+            "WITH page AS (SELECT content, {named} FROM {table} AS content "
             "WHERE content.tenant_id = {tenant} {later} ORDER BY {named} LIMIT {rows}), "
             "measured AS (SELECT to_jsonb(content)::text AS line, row_number() OVER wide AS number, "
             "sum(octet_length(to_jsonb(content)::text)) OVER wide AS size FROM page WINDOW wide AS (ORDER BY {key})) "
             "SELECT line FROM measured WHERE number = 1 OR size <= {bytes} ORDER BY number",
-            tenant, named=_columns(key, "content"), key=_columns(key), last=last, later=later,
+            tenant, named=_columns(key, "content"), key=_columns(key), later=later,
             rows=sql.Literal(MAX_PAGE_ROWS), bytes=sql.Literal(most_bytes),
         )  # fmt: skip
 
@@ -94,6 +96,11 @@ class TenantTable:
 
     def _statement(self, text: LiteralString, tenant: str, **parts: sql.Composable) -> Statement:
         return Statement(sql.SQL(text).format(table=self._name, tenant=sql.Literal(tenant), **parts))
+
+
+def _text(value: Any) -> str:
+    """A value of JSON as PostgreSQL reads it, whatever the column's type."""
+    return json.dumps(value) if isinstance(value, bool | dict | list) else str(value)
 
 
 def _columns(names: Sequence[str], table: str | None = None) -> sql.Composed:

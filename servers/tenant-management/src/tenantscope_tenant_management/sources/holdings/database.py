@@ -25,7 +25,7 @@ from tenantscope_tenant_management.sources.holdings.row_files import RowFiles
 
 log = logging.getLogger(__name__)
 
-BATCH_ROWS = 1_000
+BATCH_ROWS = 5_000
 _LIMITS = PostgresLimits(connections=1, statement_seconds=60)
 
 

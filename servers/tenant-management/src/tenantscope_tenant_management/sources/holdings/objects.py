@@ -124,6 +124,9 @@ class Objects:
         if answer.get("IsTruncated"):
             raise DataFault("There are more than 1,000 datasets; this server cannot tell all that a tenant holds.")
         folders: list[str] = [group["Prefix"] for group in answer.get("CommonPrefixes", [])]
+        alone: list[str] = [one["Key"] for kind in ("Versions", "DeleteMarkers") for one in answer.get(kind, [])]
+        if any(OF_A_TENANT in key for key in alone) or not all(one.endswith(OF_A_TENANT) for one in folders):
+            raise DataFault("The object store does not group keys as asked, so nothing is told of what a tenant holds.")
         return [f"{folder}{tenant}/" for folder in (*folders, f"{QUERY_RESULTS}{OF_A_TENANT}")]
 
     async def _versions(self, aws: AwsCaller, tenant: str) -> AsyncGenerator[list[Version]]:

@@ -15,6 +15,7 @@ from tenantscope_tenant_management.sources.holdings.export_folder import ExportF
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.journal_erasing import JournalErasing
 from tenantscope_tenant_management.sources.tenants import Tenants
+from tenantscope_tenant_management.sources.turns import Turns
 from tenantscope_tenant_management.sources.workflows.runner import Done, OneWay, Step, Work
 
 AnyCall = Call[Any]
@@ -158,6 +159,7 @@ class EraseUsers(OneWay):
     """No user is left, nor their group."""
 
     directory: Directory
+    turns: Turns
     tenants: Tenants
     name: str = "erase_users"
     title: str = "Erasing its users"
@@ -167,7 +169,8 @@ class EraseUsers(OneWay):
         await require_no_hold(self.tenants, work)
         if await self.directory.held(work.call.aws, work.tenant) is None:
             return Done("users are kept elsewhere", skipped=True)
-        done = await self.directory.erase_tenant(work.call.aws, work.tenant, at_most=_USERS_AT_ONCE)
+        invited = await self.turns.unfinished(work.call.aws, work.tenant)
+        done = await self.directory.erase_tenant(work.call.aws, work.tenant, at_most=_USERS_AT_ONCE, also=invited)
         return Done("none is left") if done else Done(again=True)
 
 
@@ -224,8 +227,8 @@ class Verify(OneWay):
 
 
 def steps(
-    tenants: Tenants, directory: Directory, stores: Sequence[Holding], journal: JournalErasing, *, quiet: timedelta,
-    bucket: str | None, last: Step[AnyCall],
+    tenants: Tenants, directory: Directory, turns: Turns, stores: Sequence[Holding], journal: JournalErasing, *,
+    quiet: timedelta, bucket: str | None, last: Step[AnyCall],
 ) -> Sequence[Step[AnyCall]]:  # fmt: skip
     """The steps in their order. The switch is thrown before the first: what is exported is all there ever was."""
 
@@ -238,7 +241,7 @@ def steps(
         Measure(directory, stores, journal),
         *(ExportStore(each, folder) for each in stores),
         ExportRecord(tenants, directory, journal, folder),
-        EraseUsers(directory, tenants),
+        EraseUsers(directory, turns, tenants),
         *(EraseStore(each, tenants) for each in stores),
         Verify(directory, stores),
         last,

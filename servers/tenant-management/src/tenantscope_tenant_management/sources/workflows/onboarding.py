@@ -34,8 +34,8 @@ class Identity:
         if email is None:
             return Done(made)
         tier = str(work.flow.inputs["tier"])
-        user, invited = await self.directory.invite(work.call.aws, work.tenant, email, "admin", tier)
-        return Done(f"{made}; its first user is {'invited' if invited else 'there'}", {"user_id": user.id})
+        user, _ = await self.directory.invite(work.call.aws, work.tenant, email, "admin", tier)
+        return Done(f"{made} Its first user, an admin, is invited.", {"user_id": user.id})
 
     async def undo(self, work: Work[AnyCall]) -> None:
         """Delete both."""

@@ -1,0 +1,100 @@
+"""Goes on with what calls have left: workflows that stopped, events that were not sent."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from tenantscope_core.credentials.errors import AwsError
+from tenantscope_core.credentials.session import TenantSession
+from tenantscope_core.identity.caller import Audience, Caller
+from tenantscope_core.results.cursors import CursorKey
+from tenantscope_core.results.errors import ToolFailure
+from tenantscope_core.tool import Call
+
+from tenantscope_tenant_management.sources.journal import EVENTS_WAITING
+from tenantscope_tenant_management.sources.open import Sources
+from tenantscope_tenant_management.workflow import Kind, Workflow
+
+log = logging.getLogger(__name__)
+
+NAME = "resume"
+AT_ONCE = 1_000
+Say = Callable[[str], None]
+
+
+class Resuming:
+    """A job of the provider's: each tenant's work is done with that tenant's session, as a call of it would be."""
+
+    def __init__(
+        self, sources: Sources, fleet: TenantSession, session_of: Callable[[str], Awaitable[TenantSession]], *,
+        clock: Callable[[], datetime], say: Say,
+    ) -> None:  # fmt: skip
+        self._sources = sources
+        self._fleet = fleet
+        self._session_of = session_of
+        self._clock = clock
+        self._say = say
+
+    async def run(self) -> int:
+        """Go on with all of it; how many tenants it could not bring to an end."""
+        left = 0
+        unfinished = await self._sources.taking_in.store.unfinished(self._fleet, limit=AT_ONCE)
+        for tenant, kind in unfinished:
+            left += not await self._guarded(tenant, kind, self._workflow)
+        waiting = await self._sources.journal.found(self._fleet, EVENTS_WAITING, limit=AT_ONCE)
+        for tenant in dict.fromkeys(str(item["tenantId"]) for item in waiting.items):
+            left += not await self._guarded(tenant, "events", self._events)
+        more = len(unfinished) == AT_ONCE or waiting.next_key is not None
+        self._say(
+            f"resume: {len(unfinished)} workflows, {len(waiting.items)} events{'; there is more' if more else ''}"
+        )
+        return left
+
+    async def _guarded(self, tenant: str, what: str, work: Callable[[str, str], Awaitable[str]]) -> bool:
+        try:
+            told = await work(tenant, what)
+        except (ToolFailure, AwsError) as error:
+            failure = error.as_failure() if isinstance(error, AwsError) else error
+            self._say(f"{tenant}: {what} stopped: {failure.sentence}")
+            return False
+        self._say(f"{tenant}: {told}")
+        return True
+
+    async def _workflow(self, tenant: str, kind: str) -> str:
+        call = await self._call(tenant)
+        flow = await (self._taken_in(call, tenant) if kind == "onboarding" else self._let_go(call, tenant))
+        return f"{flow.kind} {flow.state}, {flow.ended} of {len(flow.steps)} steps"
+
+    async def _taken_in(self, call: Call[Any], tenant: str) -> Workflow:
+        flow = await self._read(call, tenant, "onboarding")
+        return await self._sources.taking_in.take_in(call, tenant, flow.id, flow.digest, None)
+
+    async def _let_go(self, call: Call[Any], tenant: str) -> Workflow:
+        record = await self._sources.tenants.read(call, tenant)
+        return await self._sources.letting_go.let_go(call, record, export=True, note=None)
+
+    async def _read(self, call: Call[Any], tenant: str, kind: Kind) -> Workflow:
+        flow = await self._sources.taking_in.store.read(call.aws, tenant, kind)
+        assert flow is not None
+        return flow
+
+    async def _events(self, tenant: str, _: str) -> str:
+        sent = await self._sources.recorder.send_waiting(await self._call(tenant), tenant)
+        return f"{sent} events sent"
+
+    async def _call(self, tenant: str) -> Call[Any]:
+        now = self._clock()
+        caller = Caller(NAME, Audience.PROVIDER, None, None, frozenset(), now + timedelta(hours=1))
+        cursors = CursorKey(secrets.token_bytes(32)).bind(
+            server="tenant-management", tool=NAME, tenant=tenant, subject=NAME
+        )
+        return Call(
+            caller=caller, tenant=tenant, aws=await self._session_of(tenant), sources=self._sources, now=now,
+            cursors=cursors, report_progress=self._report,
+        )  # fmt: skip
+
+    async def _report(self, done: float, total: float | None, message: str | None) -> None:
+        if message is not None:
+            self._say(f"  {done:g}/{total or 0:g} {message}")
