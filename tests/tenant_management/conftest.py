@@ -1,14 +1,22 @@
 """The server, before a small company, and calls of it."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 from fixtures.serving import SERVERS, Served, environment_of, serve
+from fixtures.small_company import registered_company
 from mcp.types import CallToolResult
 from tenantscope_sandbox import Sandbox
 
 Ask = Callable[..., Awaitable[CallToolResult]]
+
+
+@pytest.fixture(scope="session")
+def small_company() -> Iterator[Sandbox]:
+    """One whose tenants are as they were registered, whatever other tests did to theirs."""
+    with registered_company() as (sandbox, _):
+        yield sandbox
 
 
 @pytest.fixture(scope="module")
