@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from fixtures.serving import content_of, error_fields, text_of
+from fixtures.serving import Served, content_of, error_fields, text_of
+from tenant_management.company_users import Pool
 from tenant_management.conftest import Ask
+from tenant_management.holdings.world import versions
 from tenantscope_sandbox import Sandbox
 
 
@@ -38,3 +40,62 @@ async def test_a_tenant_leaves_with_a_receipt_of_what_each_store_held(ask: Ask, 
     assert "hooli Ltd" not in text_of(profile)
     back = await ask("create_tenant", tenant_id=tenant, name="Hooli again", tier="growth")
     assert error_fields(back)["code"] == "conflict"
+
+
+async def test_a_legal_hold_stops_leaving_before_it_begins_and_in_the_middle(ask: Ask, small_company: Sandbox):
+    tenant = "tyrell"
+    created = await onboarded(ask, tenant, admin_email="eldon@tyrell.example")
+    hold = {"tenant_id": tenant, "legal_hold": True}
+    held = content_of(await ask("update_tenant", **hold, version=created["version"]))
+    tried = content_of(await ask("set_tenant_status", tenant_id=tenant, action="offboard", dry_run=True))
+    assert tried["leaving"]["legal_hold"] is True
+    assert "confirmation" not in tried
+    free = {"tenant_id": tenant, "legal_hold": False}
+    content_of(await ask("update_tenant", **free, version=held["version"]))
+    tried = content_of(await ask("set_tenant_status", tenant_id=tenant, action="offboard", dry_run=True))
+
+    leave = {"tenant_id": tenant, "action": "offboard", "confirmation": tried["confirmation"]}
+    fault = {"service": "s3", "action": "PutObject", "kind": "error", "status": 503, "code": "SlowDown"}
+    with small_company.emulator.faults(fault):
+        stopped = error_fields(await ask("set_tenant_status", **leave))
+    assert stopped["action"] == "retry_after"
+    version = content_of(await ask("get_tenant", tenant_id=tenant))["version"]
+    held = content_of(await ask("update_tenant", **hold, version=version))
+    refused = await ask("set_tenant_status", **leave)
+    assert error_fields(refused)["code"] == "conflict"
+    assert "legal hold" in text_of(refused)
+    assert Pool(small_company).in_group(f"tenant:{tenant}")
+    profile = content_of(await ask("get_tenant", tenant_id=tenant))
+    assert (profile["status"], profile["legal_hold"]) == ("offboarding", True)
+    content_of(await ask("update_tenant", **free, version=held["version"]))
+    assert content_of(await ask("set_tenant_status", **leave))["after"] == "offboarded"
+
+
+async def test_a_confirmation_is_for_one_tenant_one_version_and_whoever_was_told(ask: Ask, registry_server: Served):
+    created = await onboarded(ask, "wonka")
+    await onboarded(ask, "slugworth")
+    ana, ben = (registry_server.token(None, subject=name) for name in ("ana", "ben"))
+    about = {"tenant_id": "wonka", "action": "offboard"}
+    told = content_of(await ask("set_tenant_status", token=ana, **about, dry_run=True))["confirmation"]
+    content_of(await ask("update_tenant", tenant_id="wonka", version=created["version"], name="Wonka Ltd"))
+    for token, given in (
+        (ben, {**about, "confirmation": told}),
+        (ana, {**about, "tenant_id": "slugworth", "confirmation": told}),
+        (ana, {**about, "confirmation": told}),  # the tenant was changed since
+        (ana, {**about, "confirmation": ""}),
+        (ana, about),
+    ):
+        fields = error_fields(await ask("set_tenant_status", token=token, **given))
+        assert (fields["code"], fields["parameter"]) == ("invalid_argument", "confirmation")
+    for tenant in ("wonka", "slugworth"):
+        assert content_of(await ask("get_tenant", tenant_id=tenant))["status"] == "active"
+
+
+async def test_a_tenant_may_leave_without_an_export(ask: Ask, small_company: Sandbox):
+    await onboarded(ask, "duff")
+    about = {"tenant_id": "duff", "action": "offboard", "export": False}
+    tried = content_of(await ask("set_tenant_status", **about, dry_run=True))
+    left = content_of(await ask("set_tenant_status", **about, confirmation=tried["confirmation"]))
+    assert left["after"] == "offboarded"
+    assert "export" not in left["receipt"]
+    assert not [v for v in versions(small_company) if v["Key"].startswith("exports/tenant_id=duff/")]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 Kind = Literal["onboarding", "offboarding"]
 State = Literal["running", "done", "undoing", "undone"]
-StepState = Literal["waiting", "done", "skipped", "undone"]
+StepState = Literal["waiting", "done", "skipped", "failed", "undone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,10 @@ class Workflow:
     @property
     def next_step(self) -> str | None:
         """The step to do, or to undo; None where none is left."""
+        if self.finished:
+            return None
         if self.state == "undoing":
-            return next((step.name for step in reversed(self.steps) if step.state == "done"), None)
+            return next((step.name for step in reversed(self.steps) if step.state in ("done", "failed")), None)
         return next((step.name for step in self.steps if step.state == "waiting"), None)
 
     @property
@@ -92,10 +94,10 @@ class Workflow:
             return replace(changed, state="undone" if self.state == "undoing" else "done")
         return changed
 
-    def failed(self, fault: str) -> "Workflow":
-        """On its way back: what was done is undone, the last first."""
-        turned = self._next(state="undoing", fault=fault)
-        return turned if turned.next_step is not None else replace(turned, state="undone")
+    def failed(self, name: str, fault: str) -> "Workflow":
+        """On its way back from a step that may have done a part: what was done is undone, the last first."""
+        steps = tuple(replace(step, state="failed") if step.name == name else step for step in self.steps)
+        return self._next(steps=steps, state="undoing", fault=fault)
 
     def _next(self, **fields: Any) -> "Workflow":
         return replace(self, revision=self.revision + 1, **fields)

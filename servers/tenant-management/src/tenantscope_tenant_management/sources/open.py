@@ -75,6 +75,7 @@ class Sources:
     use: QuotaUse
     config_schema: Mapping[str, Any] | None
     administers: bool
+    keeps_users: bool
     setup: Setup
     limits: TierLimits
     own_session: OwnSession
@@ -161,6 +162,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
             use=QuotaUse(directory, None if settings.valkey_url is None else valkey),
             config_schema=None if settings.config_schema is None else read_schema(settings.config_schema),
             administers=settings.admin_role_arn is not None,
+            keeps_users=settings.user_pool_id is not None,
             setup=setup_of(settings),
             limits=settings.tier_limits,
             own_session=OwnSession(registry),

@@ -51,6 +51,11 @@ async def create_tenant(
     """
     sources, tenant = call.sources, call.one_tenant
     sources.require_admin()
+    if admin_email is not None and not sources.keeps_users:
+        raise InvalidArgument(
+            "Users are kept at the company's identity provider; leave admin_email out and invite the first user there.",
+            parameter="admin_email",
+        )
     asked = digest_of(
         {"name": name, "tier": tier, "like": like, "email": email, "admin_email": admin_email, "plan": plan,
          "tags": tags, "config": config, "sample_data": sample_data}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from tenantscope_core.results.errors import InvalidArgument, NotSetUp
 from tenantscope_core.tool import Call
 
 from tenantscope_tenant_management.changes import changed, overrides_of, with_config, with_terms
@@ -38,10 +39,15 @@ class Identity:
         return Done(f"{made} Its first user, an admin, is invited.", {"user_id": user.id})
 
     async def undo(self, work: Work[AnyCall]) -> None:
-        """Delete both."""
+        """Delete both. An address that is somebody else's, at which the step failed, has nothing to delete."""
         email = cast(str | None, work.flow.inputs["admin_email"])
-        also = () if email is None else (email,)
-        await self.directory.erase_tenant(work.call.aws, work.tenant, at_most=_USERS_AT_ONCE, also=also)
+        aws, tenant = work.call.aws, work.tenant
+        try:
+            invited = None if email is None else await self.directory.find_invited(aws, tenant, email)
+        except (InvalidArgument, NotSetUp):
+            invited = None
+        also = () if invited is None or email is None else (email,)
+        await self.directory.erase_tenant(aws, tenant, at_most=_USERS_AT_ONCE, also=also)
 
 
 @dataclass(frozen=True)

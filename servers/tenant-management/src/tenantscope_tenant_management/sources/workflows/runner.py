@@ -165,7 +165,7 @@ class Runner(Generic[CallT]):
         log.warning("workflow %s stopped at %s: %s", flow.kind, step.name, type(error).__name__)
         if undoes and not passing and flow.state == "running":
             assert isinstance(failure, ToolFailure)
-            return await self._move(call, tenant, flow, flow.failed(failure.sentence))
+            return await self._move(call, tenant, flow, flow.failed(step.name, failure.sentence))
         reason = failure.sentence if isinstance(failure, ToolFailure) else "It took too long."
         await self._move(call, tenant, flow, flow.released(f"{step.name}: {reason}"))
         if not passing:
