@@ -82,7 +82,7 @@ def wanted(action: Action, *, email: str | None, user_id: str | None, role: Role
     )
 
 
-def address(text: str) -> str:
+def address(text: str, *, parameter: str = "email") -> str:
     """An e-mail address in the form in which it is kept and compared: small letters.
 
     Raises:
@@ -92,7 +92,8 @@ def address(text: str) -> str:
     if text.isascii() and len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text.lower()):
         return text.lower()
     raise InvalidArgument(
-        f"email must be an address such as ana@example.com, of at most {LONGEST_EMAIL} characters.", parameter="email"
+        f"{parameter} must be an address such as ana@example.com, of at most {LONGEST_EMAIL} characters.",
+        parameter=parameter,
     )
 
 

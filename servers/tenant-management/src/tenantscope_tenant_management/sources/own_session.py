@@ -12,13 +12,15 @@ from typing import Any, Protocol
 
 import anyio
 from tenantscope_core.admission.limits import TierLimits
+from tenantscope_core.admission.quotas import quotas_of
 from tenantscope_core.credentials.aws import FrozenCredentials
 from tenantscope_core.credentials.errors import AwsError, Fault
 from tenantscope_core.results.errors import ToolFailure
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.caller_answers import CallsAllowed
-from tenantscope_tenant_management.registry import DamagedRecord, mapping_of, summary, whole
+from tenantscope_tenant_management.registry import DamagedRecord, mapping_of, summary
+from tenantscope_tenant_management.sources.journal import typed
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
 
 log = logging.getLogger(__name__)
@@ -129,24 +131,9 @@ def status_and_tier(record: Mapping[str, Any] | None) -> tuple[str | None, str |
 def calls_allowed(
     limits: TierLimits, caller_key: str, tier: str | None, record: Mapping[str, Any] | None
 ) -> CallsAllowed:
-    """How often a caller may call: what the record's quotas say, and what they do not say by tier."""
-    of_tier = limits.of(caller_key, tier)
-    own = {name: _number(value) for name, value in mapping_of((record or {}).get("quotas")).items()}
-    per_minute = own.get("requests_per_minute")
-    burst = of_tier.burst if per_minute is None else max(1, per_minute // 4)
-    return CallsAllowed(
-        per_minute=of_tier.per_minute if per_minute is None else per_minute,
-        burst=_first(own.get("requests_burst"), burst),
-        concurrent=_first(own.get("concurrent_requests"), of_tier.concurrent),
-    )
-
-
-def _first(own: int | None, else_: int) -> int:
-    return else_ if own is None else own
-
-
-def _number(value: object) -> int | None:
-    try:
-        return max(0, whole(value, "quotas"))
-    except DamagedRecord:
-        return None
+    """How often a caller may call, as admission itself takes it from a record and a tier."""
+    quotas = quotas_of(typed({"quotas": mapping_of((record or {}).get("quotas"))}))
+    if quotas.allow_no_calls:
+        return CallsAllowed(per_minute=0, burst=0, concurrent=0)
+    held = limits.of(caller_key, tier, quotas)
+    return CallsAllowed(per_minute=held.per_minute, burst=held.burst, concurrent=held.concurrent)

@@ -11,6 +11,7 @@ from tenantscope_tenant_management.config_patch import patched, require_fit
 from tenantscope_tenant_management.lifecycle_answers import Onboarded, progress
 from tenantscope_tenant_management.sources.open import Sources
 from tenantscope_tenant_management.sources.workflows.taking_in import Request
+from tenantscope_tenant_management.users import address
 from tenantscope_tenant_management.workflow import digest_of
 
 
@@ -51,6 +52,8 @@ async def create_tenant(
     """
     sources, tenant = call.sources, call.one_tenant
     sources.require_admin()
+    if tenant == sources.pool_mark:
+        raise InvalidArgument("This id marks what all tenants share; choose another.", parameter="tenant_id")
     if admin_email is not None and not sources.keeps_users:
         raise InvalidArgument(
             "Users are kept at the company's identity provider; leave admin_email out and invite the first user there.",
@@ -68,7 +71,7 @@ async def create_tenant(
             name=checked_name(name),
             tier=await _tier(call, tier or (model.tier if model else None)),
             email=None if email is None else checked_email(email),
-            admin_email=None if admin_email is None else checked_email(admin_email),
+            admin_email=None if admin_email is None else address(admin_email, parameter="admin_email"),
             plan=plan or (model.plan if model and tier in (None, model.tier) else None),
             tags=merged_tags({"tags": model.tags if model else {}}, tags or {}),
             config=patched(model.config if model else {}, config or {}),
