@@ -16,6 +16,7 @@ from tenantscope_core.results.errors import DataFault, InvalidArgument
 from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.dataset_writer import Part
 from tenantscope_core.stores.datasets import fetch_manifest
+from tenantscope_core.stores.departures import NO_REGISTRY
 from tenantscope_core.stores.raw_objects import open_raw
 from tenantscope_core.stores.rollup import Outcome, Request
 from tenantscope_metrics_logs.log_formats import LogFormat
@@ -51,6 +52,7 @@ class Log:
             open_raw(at, self.aws, self.folder / "copies", what="access log", wanted=is_log),
             parse_log_rules(rules),
             kind=kind,
+            registry=None,
             folder=self.folder,
             clock=Clock(),
             say=self.said.append,
@@ -260,7 +262,7 @@ async def test_the_format_is_recognised_and_said_or_asked_for(log: Log):
 
 async def test_an_empty_log_and_a_month_it_does_not_have_are_said(log: Log):
     assert await log.roll_up() == {}
-    assert log.said == ["The access log has no files."]
+    assert log.said == [NO_REGISTRY, "The access log has no files."]
     log.put("day=2026-10-05/a.gz", [at("2026-10-05")])
     assert await log.roll_up(ROUTED, Month(2020, 1)) == {Month(2020, 1): Outcome.NOTHING}
     assert log.said[-1] == "2020-01: the access log has nothing"

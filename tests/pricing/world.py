@@ -65,7 +65,7 @@ class World:
             except NotFound:
                 before = None
         publisher = Publisher(
-            self.aws, self.bucket, self.folder, clock=self.clock, say=self.said.append, limits=Limits()
+            self.aws, self.bucket, self.folder, registry=None, clock=self.clock, say=self.said.append, limits=Limits()
         )
         await publisher.publish(document, book_of(document), before)
 
@@ -89,6 +89,7 @@ class World:
             self.bucket,
             await Books(reader, engine).book(self.aws, None),
             Use(reader, engine),
+            registry=None,
             folder=self.folder,
             clock=self.clock,
             say=self.said.append,

@@ -10,7 +10,7 @@ from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.manifests import Manifest
 from tenantscope_core.stores.object_cache import ObjectCache
-from tenantscope_core.stores.rollup import Commits, Outcome, Request, Rolled, Say, each_month, inputs_hash
+from tenantscope_core.stores.rollup import Commits, Outcome, Request, Rolled, Say, inputs_hash
 from tenantscope_core.stores.schemas import ALLOCATED_COST
 from tenantscope_core.stores.workbench import Limits
 
@@ -33,6 +33,7 @@ class Rollup:
         bill: Bill,
         rules: RuleSet,
         *,
+        registry: str | None,
         folder: Path,
         clock: Callable[[], datetime],
         say: Say,
@@ -45,7 +46,7 @@ class Rollup:
         self._folder = folder
         self._say = say
         self._workbench = Workbench(folder, limits)
-        self._commits = Commits(aws, bucket, done_when=ALLOCATED_COST, clock=clock, say=say)
+        self._commits = Commits(aws, bucket, done_when=ALLOCATED_COST, registry=registry, clock=clock, say=say)
 
     async def run(self, request: Request) -> dict[Month, Outcome]:
         """Roll up; a month that fails is said and does not keep the others from being done.
@@ -59,7 +60,7 @@ class Rollup:
         async def one(month: Month) -> Outcome:
             return await self._one(month, bill[month], usage, force=request.force)
 
-        return await each_month(request, bill, one, what="bill", say=self._say)
+        return await self._commits.each_month(request, bill, one, what="bill")
 
     async def sweep(self) -> int:
         """Delete what runs before the last one of each month left behind, a day after it was written; how many objects.

@@ -29,6 +29,7 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
             settings.datasets_bucket,
             open_bill(url, aws, folder / "bill"),
             rules,
+            registry=settings.tenants_table,
             folder=folder,
             clock=runtime.clock,
             say=lambda line: print(line, flush=True),  # noqa: T201

@@ -12,7 +12,7 @@ from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.raw_objects import RawObject, RawObjects
-from tenantscope_core.stores.rollup import Commits, Outcome, Request, Rolled, Say, each_month, inputs_hash
+from tenantscope_core.stores.rollup import Commits, Outcome, Request, Rolled, Say, inputs_hash
 from tenantscope_core.stores.schemas import FEATURE_USAGE, USAGE
 from tenantscope_core.stores.workbench import Limits
 
@@ -54,6 +54,7 @@ class Rollup:
         rules: LogRules,
         *,
         kind: LogFormat | None,
+        registry: str | None,
         folder: Path,
         clock: Callable[[], datetime],
         say: Say,
@@ -65,7 +66,7 @@ class Rollup:
         self._folder = folder
         self._say = say
         self._limits = limits
-        self._commits = Commits(aws, bucket, done_when=USAGE, clock=clock, say=say)
+        self._commits = Commits(aws, bucket, done_when=USAGE, registry=registry, clock=clock, say=say)
 
     async def run(self, request: Request) -> dict[Month, Outcome]:
         """Roll up; a month that fails is said and does not keep the others from being done.
@@ -80,7 +81,7 @@ class Rollup:
         async def one(month: Month) -> Outcome:
             return await self._one(month, months[month], kind, force=request.force)
 
-        return await each_month(request, months, one, what="access log", say=self._say)
+        return await self._commits.each_month(request, months, one, what="access log")
 
     async def learn(self) -> list[Route]:
         """The routes that the latest month of the log teaches.

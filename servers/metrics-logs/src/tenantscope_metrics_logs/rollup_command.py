@@ -56,6 +56,7 @@ def opened(
             open_raw(url, aws, folder / "log", what="access log", wanted=is_log),
             rules,
             kind=None if kind == "auto" else LogFormat(kind),
+            registry=settings.tenants_table,
             folder=folder,
             clock=runtime.clock,
             say=lambda line: print(line, file=sys.stderr if quiet else None, flush=True),

@@ -43,7 +43,15 @@ async def publish_book(runtime: Runtime[Settings], aws: TenantSession, arguments
         return 0
     with rollup_folder(settings) as folder:
         limits = Limits(settings.rollup_memory, settings.rollup_threads)
-        publisher = Publisher(aws, settings.datasets_bucket, folder, clock=runtime.clock, say=_say, limits=limits)
+        publisher = Publisher(
+            aws,
+            settings.datasets_bucket,
+            folder,
+            registry=settings.tenants_table,
+            clock=runtime.clock,
+            say=_say,
+            limits=limits,
+        )
         await publisher.publish(document, book, before)
     return 0
 

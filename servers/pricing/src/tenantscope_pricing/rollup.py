@@ -10,7 +10,7 @@ from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.dataset_writer import Part
 from tenantscope_core.stores.manifests import Manifest
-from tenantscope_core.stores.rollup import Commits, Outcome, Refused, Request, Rolled, Say, each_month, inputs_hash
+from tenantscope_core.stores.rollup import Commits, Outcome, Refused, Request, Rolled, Say, inputs_hash
 from tenantscope_core.stores.schemas import REVENUE
 from tenantscope_core.stores.sql_text import string_literal
 from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, tenant_parts
@@ -38,6 +38,7 @@ class Rollup:
         book: Book,
         use: Use,
         *,
+        registry: str | None,
         folder: Path,
         clock: Callable[[], datetime],
         say: Say,
@@ -50,7 +51,7 @@ class Rollup:
         self._clock = clock
         self._say = say
         self._workbench = DuckDbWorkbench(folder, limits)
-        self._commits = Commits(aws, bucket, done_when=REVENUE, clock=clock, say=say)
+        self._commits = Commits(aws, bucket, done_when=REVENUE, registry=registry, clock=clock, say=say)
 
     async def run(self, request: Request) -> dict[Month, Outcome]:
         """Roll up; a month that fails is said and does not keep the others from being done.
@@ -67,7 +68,7 @@ class Rollup:
         async def one(month: Month) -> Outcome:
             return await self._one(month, manifests, force=request.force)
 
-        return await each_month(request, there, one, what="metered use of contracts", say=self._say)
+        return await self._commits.each_month(request, there, one, what="metered use of contracts")
 
     async def sweep(self) -> int:
         """Delete what runs before the last one of each month left behind; how many objects.

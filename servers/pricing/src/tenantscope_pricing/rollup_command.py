@@ -25,6 +25,7 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
             settings.datasets_bucket,
             await Books(datasets.reader, datasets.engine).book(aws, None),
             Use(datasets.reader, datasets.engine),
+            registry=settings.tenants_table,
             folder=folder,
             clock=runtime.clock,
             say=lambda line: print(line, flush=True),  # noqa: T201

@@ -12,7 +12,7 @@ import anyio
 from tenantscope_core.admission.quotas import NO_QUOTAS, Quotas, quotas_of
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import NotPermitted, TenantNotRegistered, TenantSuspended, Unavailable
-from tenantscope_core.results.statuses import ACTIVE_STATUSES, KNOWN_STATUSES, normal_status
+from tenantscope_core.results.statuses import ACTIVE_STATUSES, KNOWN_STATUSES, SWITCHES, normal_status
 from tenantscope_core.stores.aws import AwsCaller
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,7 @@ REASONS = {
     "maintenance": "work is being done on it",
 }
 """Our words for the codes that `statusReason` holds; `other` and what is not here are not spoken of."""
-_SWITCHES = ("sbtaws_active", "isActive")  # the Toolkit's soft delete, as it is called now and as it was before
-_ATTRIBUTES = ("tenantStatus", *_SWITCHES, "statusReason", "tier", "quotas")
+_ATTRIBUTES = ("tenantStatus", *SWITCHES, "statusReason", "tier", "quotas")
 _ON = {"BOOL": True}
 _NAMES = {f"#{number}": name for number, name in enumerate(_ATTRIBUTES)}  # a name may be a word of DynamoDB's own
 
@@ -153,7 +152,7 @@ def _standing(item: dict[str, Any] | None) -> Standing:
     if item is None:
         return Standing(None)
     status = normal_status(_text(item, "tenantStatus") or "unknown")
-    if status in ACTIVE_STATUSES and any(item.get(name, _ON) != _ON for name in _SWITCHES):
+    if status in ACTIVE_STATUSES and any(item.get(name, _ON) != _ON for name in SWITCHES):
         status = "inactive"
     return Standing(status, _text(item, "statusReason"), _text(item, "tier"), quotas_of(item))
 

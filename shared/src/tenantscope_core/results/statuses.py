@@ -5,6 +5,9 @@ ACTIVE_STATUSES = frozenset({"active", "trial"})
 
 KNOWN_STATUSES = ACTIVE_STATUSES | {"pending", "suspended", "offboarding", "offboarded", "inactive", "failed"}
 
+SWITCHES = ("sbtaws_active", "isActive")
+"""The Toolkit's soft delete, as it is called now and as it was before; a record without one is switched on."""
+
 _SPELLINGS = {
     "created": "active",
     "complete": "active",

@@ -14,6 +14,7 @@ from tenantscope_core.results.errors import Conflict
 from tenantscope_core.stores import layout
 from tenantscope_core.stores.aws import AwsCaller, require_owner
 from tenantscope_core.stores.datasets import fetch_manifest
+from tenantscope_core.stores.departures import Departures
 from tenantscope_core.stores.manifests import Commit, Manifest, ObjectRef, describe
 from tenantscope_core.stores.task_failures import first_of
 
@@ -37,13 +38,19 @@ class DatasetWriter:
     S3 has no transaction over several objects, so the promise is: each manifest replaces a month whole, a tenant's
     reader sees the old month or the new one and never a mixture, the fleet's reader sees the old one until every tenant
     has the new one, and a run that dies is simply run again. Objects of old runs stay for their readers until `sweep`.
+
+    With `departures`, no write is made for a tenant that leaves or has left, not even if it does meanwhile. Without, it
+    is for whoever writes to give only tenants that stay.
     """
 
-    def __init__(self, aws: AwsCaller, bucket: str, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, aws: AwsCaller, bucket: str, *, clock: Callable[[], datetime], departures: Departures | None = None
+    ) -> None:
         require_owner(aws, None)
         self._aws = aws
         self._bucket = bucket
         self._clock = clock
+        self._departures = departures
 
     async def commit(
         self,
@@ -58,12 +65,12 @@ class DatasetWriter:
     ) -> bool:
         """Make these files the month's content; False where the month already has it (`inputs` is the same).
 
-        A tenant that had rows in this month and has none now is committed with none. `run` has to be new for each
-        attempt.
+        A tenant that had rows in this month and has none now is committed with none; one that has left is let be, and
+        the fleet keeps its rows. `run` has to be new for each attempt.
 
         Raises:
             Conflict: Somebody else keeps committing to the same manifest.
-            ToolFailure: AWS refused or failed; run it again.
+            ToolFailure: AWS refused or failed, or the registry does not tell who has left; run it again.
         """
         try:
             manifest, _ = await fetch_manifest(self._aws, self._bucket, dataset, None)
@@ -74,6 +81,8 @@ class DatasetWriter:
             objects: dict[str | None, ObjectRef] = {}
 
             async def upload(tenant: str | None, part: Part) -> None:
+                if await self._has_left(tenant):
+                    return
                 objects[tenant] = await self._upload(layout.object_key(dataset, tenant, month, run), part)
 
             async def publish(tenant: str | None) -> None:
@@ -91,7 +100,8 @@ class DatasetWriter:
     async def sweep(self, dataset: str, *, unused_for: timedelta = timedelta(days=1)) -> int:
         """Delete objects that no manifest names and that are older than any reader's manifest; returns how many.
 
-        `unused_for` has to exceed the longest commit, and the time for which readers use a stale manifest.
+        `unused_for` has to exceed the longest commit, and the time for which readers use a stale manifest. What a
+        tenant that leaves has is left to its erasure: a deletion, too, puts something there where versions are kept.
         """
         oldest = self._clock() - unused_for
         deleted = 0
@@ -103,6 +113,8 @@ class DatasetWriter:
                 async for page in self._pages(Prefix=layout.prefix(dataset, tenant)):
                     for item in page.get("Contents", []):
                         if item["Key"] not in named and item["LastModified"] < oldest:
+                            if await self._has_left(tenant):
+                                break
                             await self._aws.call("s3", "delete_object", Bucket=self._bucket, Key=item["Key"])
                             deleted += 1
         except AwsError as error:
@@ -118,6 +130,8 @@ class DatasetWriter:
         key = layout.manifest_key(dataset, tenant)
         for _ in range(_ATTEMPTS):
             manifest, etag = await fetch_manifest(self._aws, self._bucket, dataset, tenant)
+            if await self._has_left(tenant):
+                return
             condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
             body = manifest.with_month(month, commit).to_json()
             try:
@@ -128,6 +142,9 @@ class DatasetWriter:
                 raise
             return
         raise Conflict(f"Other runs keep committing to {describe(dataset, tenant)}; run this one again.")
+
+    async def _has_left(self, tenant: str | None) -> bool:
+        return tenant is not None and self._departures is not None and await self._departures.has_left(tenant)
 
     async def _with_month(self, dataset: str, month: str, *, except_for: Collection[str]) -> list[str]:
         found: list[str] = []

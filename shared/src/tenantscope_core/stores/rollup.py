@@ -14,6 +14,7 @@ from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.dataset_writer import DatasetWriter, Part
 from tenantscope_core.stores.datasets import fetch_manifest
+from tenantscope_core.stores.departures import Departures
 from tenantscope_core.stores.manifests import Manifest
 from tenantscope_core.stores.schemas import Dataset
 
@@ -50,38 +51,6 @@ class Rolled:
     tenants: Mapping[str, Part] = field(default_factory=dict[str, Part])
 
 
-async def each_month(
-    request: Request,
-    there: Collection[Month],
-    work: Callable[[Month], Awaitable[Outcome]],
-    *,
-    what: str,
-    say: Say,
-) -> dict[Month, Outcome]:
-    """Do the months in order; one that fails is said and does not keep the others from being done.
-
-    `there` are the months that the input, named by `what`, has something of.
-    """
-    outcomes: dict[Month, Outcome] = {}
-    months = sorted(there) if request.months is None else sorted(set(request.months))
-    if not months:
-        say(f"The {what} has no files.")
-    for month in months:
-        if month not in there:
-            say(f"{month}: the {what} has nothing")
-            outcomes[month] = Outcome.NOTHING
-            continue
-        try:
-            outcomes[month] = await work(month)
-        except ToolFailure as failure:
-            say(f"{month}: failed: {failure.sentence}")
-            outcomes[month] = Outcome.FAILED
-        except Refused as error:
-            say(f"refused: {error}")
-            outcomes[month] = Outcome.FAILED
-    return outcomes
-
-
 def inputs_hash(*made_from: object) -> str:
     """A hash of all that a month's rows are made from, in JSON's terms."""
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
@@ -90,18 +59,63 @@ def inputs_hash(*made_from: object) -> str:
 class Commits:
     """Commits the months of a rollup with the fleet's session.
 
-    Whether a month is done is read from `done_when`, which is committed after the others.
+    Whether a month is done is read from `done_when`, which is committed after the others. `registry` is the table that
+    tells which tenants are leaving or have left: nothing is written for them, and the fleet's copies keep their rows.
+    None where there is no registry.
     """
 
     def __init__(
-        self, aws: AwsCaller, bucket: str, *, done_when: Dataset, clock: Callable[[], datetime], say: Say
+        self,
+        aws: AwsCaller,
+        bucket: str,
+        *,
+        done_when: Dataset,
+        registry: str | None,
+        clock: Callable[[], datetime],
+        say: Say,
     ) -> None:
         self._aws = aws
         self._bucket = bucket
         self._done_when = done_when
         self._clock = clock
         self._say = say
-        self._writer = DatasetWriter(aws, bucket, clock=clock)
+        self._departures = Departures(aws, registry, clock=clock, say=say)
+        self._writer = DatasetWriter(aws, bucket, clock=clock, departures=self._departures)
+
+    async def each_month(
+        self,
+        request: Request,
+        there: Collection[Month],
+        work: Callable[[Month], Awaitable[Outcome]],
+        *,
+        what: str,
+    ) -> dict[Month, Outcome]:
+        """Do the months in order; one that fails is said and does not keep the others from being done.
+
+        `there` are the months that the input, named by `what`, has something of.
+
+        Raises:
+            ToolFailure: The registry does not tell which tenants have left.
+        """
+        await self._departures.read()
+        outcomes: dict[Month, Outcome] = {}
+        months = sorted(there) if request.months is None else sorted(set(request.months))
+        if not months:
+            self._say(f"The {what} has no files.")
+        for month in months:
+            if month not in there:
+                self._say(f"{month}: the {what} has nothing")
+                outcomes[month] = Outcome.NOTHING
+                continue
+            try:
+                outcomes[month] = await work(month)
+            except ToolFailure as failure:
+                self._say(f"{month}: failed: {failure.sentence}")
+                outcomes[month] = Outcome.FAILED
+            except Refused as error:
+                self._say(f"refused: {error}")
+                outcomes[month] = Outcome.FAILED
+        return outcomes
 
     async def manifest(self, dataset: Dataset) -> Manifest:
         """What is committed of a dataset for the fleet.
@@ -127,8 +141,11 @@ class Commits:
         """Commit a month's rows of every dataset, `done_when` last.
 
         Raises:
-            ToolFailure: AWS refused or failed; run it again.
+            ToolFailure: AWS refused or failed, or the registry does not tell who has left; run it again.
         """
+        left = await self._departures.read() & {tenant for one in rolled for tenant in one.tenants}
+        if left:
+            self._say(f"{month}: {len(left):,} tenants are leaving or have left: theirs is not written, the fleet's is")
         run = f"{self._clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         for one in sorted(rolled, key=lambda one: one.dataset == self._done_when):
             await self._writer.commit(
@@ -147,6 +164,7 @@ class Commits:
         """Delete what runs before the last one of each month left behind, a day after it was written; how many objects.
 
         Raises:
-            ToolFailure: S3 refused or does not answer.
+            ToolFailure: S3 or the registry refused or does not answer.
         """
+        await self._departures.read()
         return sum([await self._writer.sweep(dataset.name) for dataset in datasets])

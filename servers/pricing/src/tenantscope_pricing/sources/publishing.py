@@ -23,12 +23,20 @@ class Publisher:
     """Commits books under the month in which they are published; earlier months' stay beside them."""
 
     def __init__(
-        self, aws: AwsCaller, bucket: str, folder: Path, *, clock: Callable[[], datetime], say: Say, limits: Limits
+        self,
+        aws: AwsCaller,
+        bucket: str,
+        folder: Path,
+        *,
+        registry: str | None,
+        clock: Callable[[], datetime],
+        say: Say,
+        limits: Limits,
     ) -> None:
         self._clock = clock
         self._folder = folder
         self._workbench = DuckDbWorkbench(folder, limits)
-        self._commits = Commits(aws, bucket, done_when=PRICE_BOOK, clock=clock, say=say)
+        self._commits = Commits(aws, bucket, done_when=PRICE_BOOK, registry=registry, clock=clock, say=say)
 
     async def publish(self, document: Mapping[str, Any], book: Book, before: Book | None) -> None:
         """Write the book that a document holds. Tenants that lost their contract keep the public plans.

@@ -110,8 +110,8 @@ class Objects:
         require_session_of(aws, tenant)
         return (
             "The fleet's copies of the datasets keep this tenant's rows: the company's own books rest on them.",
-            "Raw bills and access logs mix all tenants and stay until they end by the company's own rules; a rollup of "
-            "a month that the tenant was in writes its datasets again from them.",
+            "Raw bills and access logs mix all tenants and stay until they end by the company's own rules. Jobs that "
+            "make datasets from them leave out whoever this registry says has left.",
             "An export stays in its folder until the bucket's lifecycle rule ends it, 30 days after it was written.",
             "Copies of the bucket made elsewhere, by replication or backup, end by their own rules.",
         )
