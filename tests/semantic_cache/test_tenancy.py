@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any, LiteralString, cast
 
 import psycopg
 import pytest
@@ -17,15 +17,25 @@ PROMPT = "How do I get a refund for my annual plan?"
 PARAPHRASE = "How can I get a refund for my annual plan?"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A statement of a fixed text: none of this server's is composed."""
+
+    text: LiteralString
+    parameters: Any
+
+
 class Recorded:
     """A PostgreSQL that remembers what it was asked, and for whom."""
 
     def __init__(self, store: PostgresStore) -> None:
         self._store = store
-        self.asked: list[tuple[str, Statement]] = []
+        self.asked: list[tuple[str, Asked]] = []
 
     async def run(self, tenant: str, statements: Sequence[Statement], **options: Any) -> list[Answer]:
-        self.asked += [(tenant, statement) for statement in statements]
+        for statement in statements:
+            assert isinstance(statement.text, str)
+            self.asked.append((tenant, Asked(statement.text, statement.parameters)))
         return await self._store.run(tenant, statements, **options)
 
     async def fetch(self, tenant: str, text: Any, parameters: Any = None) -> list[dict[str, Any]]:
