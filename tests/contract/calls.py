@@ -43,6 +43,7 @@ class Handle:
 
 HANDLES: Mapping[str, Mapping[str, Handle]] = {
     "list_tenants": {"cursor": Handle("list_tenants", "next_cursor", {"limit": 2})},
+    "list_audit_events": {"cursor": Handle("list_audit_events", "next_cursor", {"limit": 1})},
     "list_tenant_users": {"cursor": Handle("list_tenant_users", "next_cursor", {"limit": 2})},
     "manage_tenant_user": {"user_id": Handle("list_tenant_users", "users.0.user_id", {"role": "member"})},
     "list_tenant_resources": {"cursor": Handle("list_tenant_resources", "next_cursor", {"limit": 2})},
@@ -69,10 +70,11 @@ PLAIN: Mapping[str, Mapping[str, str]] = {
     "add_events": {"session": _OWN_NAME, "branch": _OWN_NAME, "events.0.key": _OWN_NAME},
     "get_conversation": {"branch": _OWN_NAME},
     "remember": {"key": _OWN_NAME},
+    "create_tenant": {"request_key": "a name that the provider gives to one request about the tenant that it names"},
 }
 """By tool and parameter: what is named like a handle and is none, with the reason."""
 
-PREPARED: Mapping[str, str] = {"get_conversation": "add_events"}
+PREPARED: Mapping[str, str] = {"get_conversation": "add_events", "list_audit_events": "update_tenant_config"}
 """By tool: another of its server, whose example gives its own something to tell."""
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]]

@@ -21,7 +21,10 @@ from tenantscope_core.serving.settings import CoreSettings, WrongSettings, load_
 from tenantscope_core.tool.path import Roles, vend
 from tenantscope_sandbox import Sandbox
 
-REGISTRY = next(server for server in standing_servers() if server.spec.name == "tenant-management")
+REGISTRY, PLAIN = (
+    next(server for server in standing_servers() if server.spec.name == name)
+    for name in ("tenant-management", "memory")
+)
 NOTES: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [
@@ -56,12 +59,12 @@ def admin_roles(small_company: Sandbox) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def policy(small_company: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Policy:
-    """The session policies of a server that administers: the registry's own, and that of the notes."""
+    """The session policies of a server that administers: those of one that does not, and that of the notes."""
     package = tmp_path / "server_with_notes"
     package.mkdir()
     (package / "__init__.py").touch()
     for name in ("policy.json", "policy.provider.json"):
-        (package / name).write_text((REGISTRY.folder / name).read_text())
+        (package / name).write_text((PLAIN.folder / name).read_text())
     (package / "policy.admin.json").write_text(json.dumps(NOTES))
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     names = {"AWS::Partition": "aws", **names_of(small_company)}

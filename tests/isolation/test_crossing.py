@@ -44,6 +44,11 @@ async def ask(served: Served, tenant: str, tool: str) -> dict[str, object]:
     return result["structuredContent"]
 
 
+def untimed(answer: object) -> str:
+    """An answer without when its numbers were measured."""
+    return re.sub(r"'used_as_of': '[^']*'", "", str(answer))
+
+
 @pytest.mark.requirement("no-crossing")
 async def test_two_hundred_tenants_at_once_get_their_own_answers_on_their_own_sessions(fresh: Served):
     """STS answers each after a random delay, so that sessions come in another order than they were asked for."""
@@ -63,7 +68,7 @@ async def test_two_hundred_tenants_at_once_get_their_own_answers_on_their_own_se
         assert profile["tenant_id"] == caller["tenant_id"] == tenant
         assert profile["name"] == f"{tenant} Travel"
         assert profile["config"] == {"locale": "en-US", "owner": tenant}
-        assert again == profile
+        assert untimed(again) == untimed(profile)
     assert len(emulator.requests(mark, service="sts")) == len(CROWD)
     owners: dict[str, str] = {}
     for record in emulator.requests(mark, service="dynamodb"):
@@ -82,7 +87,7 @@ async def test_two_hundred_tenants_at_once_are_told_what_they_told_and_nothing_o
     server: StandingServer, served: Served
 ):
     """All of them under one user's name, with the same question."""
-    keeps = hasattr(served.assembly.settings, "postgres_dsn")
+    keeps = hasattr(served.assembly.settings, "postgres_schema")
     assert keeps == (server.spec.name in READ_BACK)
     if not keeps:
         return

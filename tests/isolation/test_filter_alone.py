@@ -80,8 +80,12 @@ def asked_for(served: Served, since: int, access_key_id: str, *, by_provider: bo
         if record["service"] == "dynamodb":
             found |= {key for key in record["keys"] or ["everyone"] if not key.startswith(":")}
         elif record["service"] == "s3":
-            _, _, rest = record["key"].partition("/tenant_id=")
-            found.add(rest.partition("/")[0] or "everyone")
+            named = record["key"] or str(record["parameters"].get("prefix", ""))
+            _, _, rest = named.partition("/tenant_id=")
+            if not (named == "datasets/" and record["parameters"].get("delimiter") == "/tenant_id="):
+                found.add(rest.partition("/")[0] or "everyone")  # that one tells names of datasets alone
+        elif record["service"] == "logs":
+            found.add(str(record["parameters"]["logGroupNamePrefix"]).split("/")[3])
         elif record["service"] == "cognito-idp":
             found.add(whose(served.sandbox, record["parameters"]))
         elif record["action"] == "GetResources":
@@ -133,7 +137,7 @@ async def test_the_providers_calls_about_one_tenant_ask_for_that_tenants_data_al
     mark = served.sandbox.emulator.mark()
     for tool in tools:
         arguments = await working_arguments(served.spec, tool, Audience.PROVIDER, ask)
-        assert_about(await ask(tool.name, {**arguments, "tenant_id": "acme"}), "acme")
+        assert_about(await ask(tool.name, {"tenant_id": "acme", **arguments}), "acme")
     assert asked_for(served, mark, key, by_provider=True) <= {"acme"}  # less where the data lie in PostgreSQL
 
 
