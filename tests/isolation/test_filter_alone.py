@@ -3,6 +3,7 @@
 Held against what left the process, as the emulated account recorded it.
 """
 
+import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -88,6 +89,9 @@ def asked_for(served: Served, since: int, access_key_id: str, *, by_provider: bo
             found.add(str(record["parameters"]["logGroupNamePrefix"]).split("/")[3])
         elif record["service"] == "cognito-idp":
             found.add(whose(served.sandbox, record["parameters"]))
+        elif record["action"] == "PutEvents":
+            told = [json.loads(entry["Detail"]) for entry in record["parameters"]["Entries"]]
+            found |= {str(detail["tenantId"]) for detail in told}
         elif record["action"] == "GetResources":
             filters: list[dict[str, Any]] = record["parameters"].get("TagFilters", [])
             values = {value for each in filters if each["Key"] == "TenantId" for value in each["Values"]}
