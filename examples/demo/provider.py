@@ -1,8 +1,10 @@
 """The SaaS company's own agent asks: who the tenants are, what they cost, what they use and who fades."""
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
+from lifecycle import is_of_a_demo
 from prepare import say
 from speaking import CENT, MONTH, ask, call, cents, connected, require
 from tenantscope_sandbox import Sandbox
@@ -15,11 +17,10 @@ async def who_they_are(sandbox: Sandbox, truth: dict[str, Any]) -> None:
     ask("provider", "Who are our tenants?")
     async with connected(sandbox, "tenant-management", None) as client:
         page = await call(client, "list_tenants", limit=100)
-    tiers = {t["tier"]: sum(u["tier"] == t["tier"] for u in page["tenants"]) for t in page["tenants"]}
-    say(f"  {page['count']} tenants: " + ", ".join(f"{count} {tier}" for tier, count in sorted(tiers.items())))
-    require(
-        {t["tenant_id"] for t in page["tenants"]} == set(truth["tenants"]), "the tenants are not those of the truth"
-    )
+    tenants = [tenant for tenant in page["tenants"] if not is_of_a_demo(tenant["tenant_id"])]
+    tiers = Counter(tenant["tier"] for tenant in tenants)
+    say(f"  {len(tenants)} tenants: " + ", ".join(f"{count} {tier}" for tier, count in sorted(tiers.items())))
+    require({tenant["tenant_id"] for tenant in tenants} == set(truth["tenants"]), "the tenants are not the truth's")
 
 
 async def what_they_cost(sandbox: Sandbox, truth: dict[str, Any]) -> None:

@@ -2,8 +2,9 @@
 
 The provider asks who its tenants are, what each costs, whether that ties to the bill, what they use and who fades. The
 tenant acme asks for its own costs and bill and then for globex's, which two layers refuse in turn. Its bot answers a
-question twice and pays once, and remembers what a family said. Every figure is compared with the truth that the company
-was made from. Exits 0 when all of it is as it should be.
+question twice and pays once, and remembers what a family said. Then a tenant is taken in, changes, is suspended, and
+leaves for good. Every figure is compared with the truth that the company was made from, or with what the stores hold.
+Exits 0 when all of it is as it should be.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import cast
 
 import anyio
 import bot
+import lifecycle
 import provider
 import tenant
 from prepare import prepare, say
@@ -37,6 +39,7 @@ def session(sandbox: Sandbox) -> None:
     for part in PARTS:
         anyio.run(part, sandbox, truth)
     tenant.around_the_server(sandbox)
+    anyio.run(lifecycle.comes_and_goes, sandbox)
 
 
 def leaves(error: BaseException) -> list[BaseException]:
@@ -59,7 +62,8 @@ def main() -> int:
     if differences:
         say(f"\nNOT AS IT SHOULD BE: {differences[0]}")
         return 1
-    say(f"\nEvery figure above equals the truth that the company was made from. {time.perf_counter() - started:.0f} s")
+    say("\nEvery figure above equals the truth, and of the tenant that left nothing is there.")
+    say(f"{time.perf_counter() - started:.0f} s")
     return 0
 
 

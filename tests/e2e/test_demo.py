@@ -21,6 +21,8 @@ def test_the_demos_session_ends_with_every_figure_equal_to_the_truth(sandbox: Sa
         "40 tenants", "difference 0.00", "our layer refuses: invalid_argument", "AWS refuses: AccessDenied",
         "sunset-voyages: requests fell", "from the cache, similarity", "not served: miss",
         "preference: The family avoids", "nothing: acme's answers are acme's",
+        "Active: every server lets it in", "too much of users: 3 used, 2 allowed", "because a payment is overdue",
+        "Reading every store back", "by their administrators: nothing is there", "is not given again",
     ):  # fmt: skip
         assert told in done.stdout
     assert "Every figure above equals the truth" in done.stdout

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from catalogue import standing_servers
 from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_tenant_management.tiers_file import parse_tiers
 
 from .conftest import REPOSITORY
 from .markdown import FENCE, fences, text_of
@@ -102,6 +103,8 @@ def test_json_yaml_and_python_parse(path: Path):
         document: Any = yaml.safe_load(block)
         if isinstance(document, dict) and "rules" in document:
             parse_rules(block)
+        if isinstance(document, dict) and "tiers" in document:
+            parse_tiers(block)
     for block in fences(path, "python"):
         compile(block if not block.rstrip().endswith('"""') else f"{block}\n    ...\n", named(path), "exec")
 

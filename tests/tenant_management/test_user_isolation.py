@@ -62,6 +62,7 @@ async def others(pool: Pool) -> dict[str, str]:
     return {what: str((pool.get(address) or {})["Username"]) for what, address in addresses.items()}
 
 
+@pytest.mark.requirement("users-of-one-tenant")
 async def test_a_user_of_anybody_else_is_told_exactly_as_one_that_does_not_exist(
     ask: Ask, small_company: Sandbox, pool: Pool
 ):
@@ -78,6 +79,7 @@ async def test_a_user_of_anybody_else_is_told_exactly_as_one_that_does_not_exist
     assert pool.everyone() == before
 
 
+@pytest.mark.requirement("users-of-one-tenant")
 async def test_the_provider_acting_on_one_tenant_reaches_no_other_tenants_users_and_no_staff(
     ask: Ask, small_company: Sandbox, pool: Pool
 ):

@@ -46,6 +46,7 @@ async def wide(account: Account, registry_server: Served) -> AsyncGenerator[Tena
     iam.delete_user_policy(UserName="tenantscope-execution", PolicyName="assume-holdings-wide")
 
 
+@pytest.mark.requirement("erases-its-own")
 @pytest.mark.parametrize("other", [*ALIKE, "acme"])
 async def test_the_cloud_alone_shows_and_deletes_nobody_elses_objects(town: Sandbox, aws: TenantSession, other: str):
     before = everything_but(town, LEAVER)
@@ -92,6 +93,7 @@ async def test_the_cloud_alone_lists_datasets_without_a_word_of_whose_they_are(t
         assert f"tenant_id={tenant}" not in str(found)
 
 
+@pytest.mark.requirement("erases-its-own")
 @pytest.mark.parametrize("other", [*ALIKE, "acme"])
 async def test_the_cloud_alone_reads_and_deletes_nobody_elses_log_groups(town: Sandbox, aws: TenantSession, other: str):
     before = everything_but(town, LEAVER)
@@ -101,6 +103,7 @@ async def test_the_cloud_alone_reads_and_deletes_nobody_elses_log_groups(town: S
     assert everything_but(town, LEAVER) == before
 
 
+@pytest.mark.requirement("erases-its-own")
 async def test_on_a_role_as_wide_as_the_account_all_that_leaves_the_process_names_the_one_tenant(
     town: Sandbox, wide: TenantSession, stores: dict[str, Holding]
 ):
@@ -132,6 +135,7 @@ async def tables(store: PostgresStore, schema: str) -> list[TenantTable]:
         return list((await read_catalog(transaction, schema)).tables)
 
 
+@pytest.mark.requirement("erases-its-own")
 @pytest.mark.parametrize("schema", SCHEMAS)
 async def test_row_level_security_alone_keeps_a_statement_without_a_filter_to_the_tenant(town: Sandbox, schema: str):
     """In the transaction of the one, what names another or nobody at all finds and deletes none of another's."""
@@ -152,6 +156,7 @@ async def test_row_level_security_alone_keeps_a_statement_without_a_filter_to_th
     assert everything_but(town, LEAVER) == before
 
 
+@pytest.mark.requirement("erases-its-own")
 @pytest.mark.parametrize("schema", SCHEMAS)
 async def test_our_filter_alone_keeps_a_login_that_no_policy_binds_to_the_tenant(town: Sandbox, schema: str):
     before = everything_but(town, LEAVER)
@@ -167,6 +172,7 @@ async def test_our_filter_alone_keeps_a_login_that_no_policy_binds_to_the_tenant
     assert everything_but(town, LEAVER) == before
 
 
+@pytest.mark.requirement("erases-its-own")
 async def test_of_the_cache_no_command_names_another_tenant_though_its_login_could_open_all(
     town: Sandbox, aws: TenantSession, stores: dict[str, Holding]
 ):

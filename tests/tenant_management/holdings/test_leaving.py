@@ -45,6 +45,7 @@ async def test_what_is_held_is_told_by_kind(town: Sandbox, aws: TenantSession, s
     assert (held.store, dict(held.parts), held.count) == (name, PARTS[name], sum(PARTS[name].values()))
 
 
+@pytest.mark.requirement("erased-and-read-back")
 async def test_after_erasing_nothing_of_the_one_is_left_and_nobody_else_lost_a_byte(
     town: Sandbox, aws: TenantSession, stores: dict[str, Holding]
 ):

@@ -166,6 +166,7 @@ def newcomer(tenant: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.requirement("same-end-wherever-killed")
 async def test_a_tenant_comes_in_the_same_wherever_its_server_was_killed(small_company: Sandbox, replica: Served):
     async def prepare(tenant: str) -> Mapping[str, Any]:
         return newcomer(tenant)
@@ -174,6 +175,7 @@ async def test_a_tenant_comes_in_the_same_wherever_its_server_was_killed(small_c
     assert runs > 15
 
 
+@pytest.mark.requirement("same-end-wherever-killed")
 async def test_a_tenant_is_gone_the_same_wherever_its_server_was_killed(small_company: Sandbox, replica: Served):
     async def prepare(tenant: str) -> Mapping[str, Any]:
         content_of(await ask(replica, "create_tenant", **newcomer(tenant)))
