@@ -1,9 +1,11 @@
 """From the start of a process to its answer to `initialize` over stdio, and its peak memory after `tools/list`."""
 
+import compileall
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
+from benchmarks import ROOT
 from benchmarks.figures import Figure, say
 from benchmarks.parts import FLOOR, console_script, environment, scratch, servers
 from benchmarks.peers import peers
@@ -17,6 +19,8 @@ _FLOOR = "floor"
 
 def measure() -> Iterator[Figure]:
     """Start each in turn, several times over; the machine is as busy for one as for the other."""
+    for sources in ("servers", "shared"):  # whatever PYTHONDONTWRITEBYTECODE says: an installer compiles as well
+        compileall.compile_dir(ROOT / sources, quiet=1)
     ours = {name: (console_script(name), environment(name)) for name in servers()}
     installed, missing = peers()
     theirs = {peer.label: (peer.command, peer.environment) for peer in installed}

@@ -13,6 +13,7 @@ HEAVY = ("psycopg", "psycopg_pool", "valkey", "duckdb", "pyarrow", "pandas")
     [
         ("sql", ()),
         ("dataset_writer", ()),
+        ("departures", ()),
         ("object_cache", ()),
         ("athena_engine", ()),
         ("duckdb_engine", ()),  # at the first query

@@ -6,7 +6,6 @@ from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_tenant_management.settings import Settings
-from tenantscope_tenant_management.sources.adopting import Adopter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def adopt(runtime: Runtime[Settings], aws: TenantSession, arguments: argparse.Namespace) -> int:
     """The command: 0 where every tenant that was found has what it needs, 1 where some could not be changed."""
+    from tenantscope_tenant_management.sources.adopting import Adopter  # not loaded by a server that only answers
+
     dry_run: bool = arguments.dry_run
     adopter = Adopter(runtime.settings, aws, clock=runtime.clock, say=_say, dry_run=dry_run)
     counted = await adopter.run()

@@ -4,14 +4,11 @@ import argparse
 from pathlib import Path
 
 from tenantscope_core.credentials.session import TenantSession
-from tenantscope_core.serving.owned_files import read_owned
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.journal import Journal
-from tenantscope_tenant_management.sources.publishing import Publisher
 from tenantscope_tenant_management.sources.tier_table import TierTable
-from tenantscope_tenant_management.tiers_file import parse_tiers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def publish_tiers(runtime: Runtime[Settings], aws: TenantSession, arguments: argparse.Namespace) -> int:
     """The command: 0 where the tiers may be published, or are, and every tenant on them has their terms."""
+    from tenantscope_core.serving.owned_files import read_owned  # none of this is loaded by a server that only answers
+
+    from tenantscope_tenant_management.sources.publishing import Publisher
+    from tenantscope_tenant_management.tiers_file import parse_tiers
+
     listed = read_owned(arguments.file, parse_tiers, what="The tiers file")
     journal = Journal(runtime.settings.journal_table)
     before = {tier.name: tier for tier in await TierTable(journal).all(aws)}

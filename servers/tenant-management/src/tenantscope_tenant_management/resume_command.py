@@ -7,7 +7,6 @@ from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.open import open_sources
-from tenantscope_tenant_management.sources.resuming import Resuming
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def resume(runtime: Runtime[Settings], aws: TenantSession, arguments: argparse.Namespace) -> int:
     """The command: 0 where nothing is left to go on with."""
+    from tenantscope_tenant_management.sources.resuming import Resuming  # not loaded by a server that only answers
+
     async with open_sources(runtime) as sources:
         sources.require_admin()
         left = await Resuming(sources, aws, runtime.session_of, clock=runtime.clock, say=_say).run()

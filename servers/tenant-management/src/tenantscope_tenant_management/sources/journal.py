@@ -1,12 +1,12 @@
 """The journal table: audit entries, events not yet sent, tags to find tenants by, workflows; written all or nothing."""
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.audit import Actor, Entry, Head
@@ -16,17 +16,26 @@ HEAD = "audit-head"
 EVENTS_WAITING = "event:waiting"
 
 Item = dict[str, Any]
-_serialise, _deserialise = TypeSerializer().serialize, TypeDeserializer().deserialize
+
+
+@functools.cache
+def _converters() -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """To DynamoDB's values, and back."""
+    from boto3.dynamodb.types import TypeDeserializer, TypeSerializer  # brings all of boto3, which no start needs
+
+    return TypeSerializer().serialize, TypeDeserializer().deserialize
 
 
 def typed(item: Mapping[str, Any]) -> dict[str, Any]:
     """Plain values as DynamoDB takes them; what is None is left out."""
-    return {name: _serialise(value) for name, value in item.items() if value is not None}
+    serialise, _ = _converters()
+    return {name: serialise(value) for name, value in item.items() if value is not None}
 
 
 def plain(item: Mapping[str, Any]) -> Item:
     """DynamoDB's values as plain ones."""
-    return {name: _deserialise(value) for name, value in item.items()}
+    _, deserialise = _converters()
+    return {name: deserialise(value) for name, value in item.items()}
 
 
 @dataclass(frozen=True, slots=True)
