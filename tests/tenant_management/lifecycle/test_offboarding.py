@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fixtures.serving import Served, content_of, error_fields, text_of
+from fixtures.serving import SERVERS, Served, content_of, environment_of, error_fields, serve, text_of
 from tenant_management.company_users import Pool
 from tenant_management.conftest import Ask
 from tenant_management.holdings.world import versions
@@ -99,3 +99,19 @@ async def test_a_tenant_may_leave_without_an_export(ask: Ask, small_company: San
     assert left["after"] == "offboarded"
     assert "export" not in left["receipt"]
     assert not [v for v in versions(small_company) if v["Key"].startswith("exports/tenant_id=duff/")]
+
+
+async def test_a_server_that_is_not_set_up_for_a_store_gives_no_receipt_for_it(ask: Ask, small_company: Sandbox):
+    server = next(each for each in SERVERS if each.spec.name == "tenant-management")
+    poorer = environment_of(server, small_company, TENANTSCOPE_QUIET_SECONDS="0", TENANTSCOPE_POSTGRES_DSN="")
+    tenant = "cyberdyne"
+    await onboarded(ask, tenant)
+    about = {"tenant_id": tenant, "action": "offboard"}
+    told = content_of(await ask("set_tenant_status", **about, dry_run=True))["confirmation"]
+    with small_company.emulator.faults({"service": "s3", "action": "PutObject", "kind": "error", "status": 503}):
+        assert (await ask("set_tenant_status", **about, confirmation=told)).is_error
+    async with serve(server.spec, poorer, small_company) as lacking, lacking.client(lacking.token(None)) as client:
+        refused = error_fields(await client.call_tool("set_tenant_status", about))
+    assert refused["code"] == "not_set_up"
+    assert content_of(await ask("get_tenant", tenant_id=tenant))["status"] == "offboarding"
+    assert content_of(await ask("set_tenant_status", **about))["after"] == "offboarded"

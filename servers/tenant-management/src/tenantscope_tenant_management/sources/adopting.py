@@ -138,7 +138,7 @@ class Adopter:
             if after is None:
                 break
         puts = [self._journal.put(item) for kind, item in wanted.items() if kept.get(kind) != item]
-        gone = [out_of_index(self._journal, item) for kind, item in kept.items() if kind not in wanted]
+        gone = [out_of_index(self._journal, item, self._clock()) for kind, item in kept.items() if kind not in wanted]
         return [*puts, *gone][:_MOST_PARTS]
 
 

@@ -19,7 +19,6 @@ KEPT = (
 )
 _KEPT_ENTRIES = frozenset({HEAD, "workflow:offboarding"})
 _STUB = frozenset({"tenantId", "entry", "gone"})
-_GONE_AT_ONCE = 1
 _MOST_PAGES = 10_000
 _FIRST, _LAST = " ", "~"
 
@@ -27,9 +26,13 @@ _FIRST, _LAST = " ", "~"
 class JournalErasing:
     """The two tables, as far as one tenant's leaving is concerned."""
 
-    def __init__(self, journal: Journal, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, journal: Journal, *, monotonic: Callable[[], float] = time.monotonic,
+        wall_seconds: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
         self._journal = journal
         self._monotonic = monotonic
+        self._wall_seconds = wall_seconds
 
     async def held(self, aws: AwsCaller, tenant: str) -> Held:
         """The record, audit entries that still tell what was changed, and everything else in the journal."""
@@ -57,7 +60,7 @@ class JournalErasing:
             if str(item["entry"]).startswith("audit:"):
                 await self._without_details(aws, item)
             else:
-                stub = {"tenantId": tenant, "entry": item["entry"], "gone": _GONE_AT_ONCE}
+                stub = {"tenantId": tenant, "entry": item["entry"], "gone": int(self._wall_seconds())}
                 await aws.call("dynamodb", "put_item", **self._journal.put(stub)["Put"])
         return True
 

@@ -9,7 +9,7 @@ from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_tenant_management.changes import overrides_of, terms_of, with_terms
 from tenantscope_tenant_management.conflicts import TenantChanged
 from tenantscope_tenant_management.filters import TenantFilter
-from tenantscope_tenant_management.registry import DamagedRecord
+from tenantscope_tenant_management.registry import DamagedRecord, summary
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.job import Job
 from tenantscope_tenant_management.sources.journal import Item, Journal
@@ -76,6 +76,8 @@ class Publisher:
             call = Job(self._aws, self._clock().astimezone(UTC), "publish-tiers")
             record = await self._tenants.read(call, tenant)
             overrides = overrides_of(record)
+            if summary(record).status in ("offboarding", "offboarded"):
+                return 0
             if record.get("tier") != tier.name or terms_of(record) == terms(tier, overrides):
                 return 0
             try:

@@ -1,5 +1,6 @@
 """Tags as the journal keeps them, to find tenants by: an entry for each tag of each tenant, in order of name."""
 
+from datetime import datetime
 from typing import Any
 
 from tenantscope_tenant_management.changes import Record, tags_of
@@ -7,8 +8,6 @@ from tenantscope_tenant_management.sources.journal import Item, Journal
 
 MOST_ENTRIES = 40  # of a tenant: more are other control planes' doing, and would not fit a transaction
 _LONGEST_KIND_BYTES = 1_024  # of a sort key
-_GONE_AT_ONCE = 1
-"""A time long past: what is out of the index leaves the table when DynamoDB next looks."""
 
 
 def kind_of(name: str, value: str) -> str:
@@ -28,9 +27,10 @@ def tag_parts(journal: Journal, before: Record | None, after: Record) -> list[di
     """The parts of a transaction that bring the entries from one record to the next."""
     had, has = ({} if before is None else tag_items(before)), tag_items(after)
     parts = [journal.put(item) for kind, item in has.items() if had.get(kind) != item]
-    return parts + [out_of_index(journal, item) for kind, item in had.items() if kind not in has]
+    now = datetime.fromisoformat(str(after["updatedAt"]))
+    return parts + [out_of_index(journal, item, now) for kind, item in had.items() if kind not in has]
 
 
-def out_of_index(journal: Journal, entry: Item) -> dict[str, Any]:
-    """The part of a transaction that takes an entry away."""
-    return journal.put({"tenantId": entry["tenantId"], "entry": entry["entry"], "gone": _GONE_AT_ONCE})
+def out_of_index(journal: Journal, entry: Item, now: datetime) -> dict[str, Any]:
+    """The part of a transaction that takes an entry away; it leaves the table when DynamoDB next looks."""
+    return journal.put({"tenantId": entry["tenantId"], "entry": entry["entry"], "gone": int(now.timestamp())})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tenantscope_core.results.errors import Conflict, Unavailable
+from tenantscope_core.results.errors import Conflict, NotSetUp, Unavailable
 from tenantscope_core.tool import Call
 
 from tenantscope_tenant_management.audit import Note
@@ -17,7 +17,7 @@ from tenantscope_tenant_management.registry import mapping_of
 from tenantscope_tenant_management.sources.directory import Directory
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.journal import Item
-from tenantscope_tenant_management.sources.journal_erasing import KEPT, JournalErasing
+from tenantscope_tenant_management.sources.journal_erasing import KEPT, STORE, JournalErasing
 from tenantscope_tenant_management.sources.recording import Change, PartChanged, RecordChanged, Recorder
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.workflows.offboarding import SECONDS, held, require_no_hold
@@ -26,7 +26,7 @@ from tenantscope_tenant_management.sources.workflows.store import WorkflowStore
 from tenantscope_tenant_management.workflow import Workflow, begin
 
 AnyCall = Call[Any]
-_TOMBSTONE = ("tenantId", "recordType", "tier", "tenantRegistrationId", "createdAt")
+_TOMBSTONE = ("tenantId", "recordType", "tenantRegistrationId", "createdAt")
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,25 @@ class EraseRecord(OneWay):
         except RecordChanged:
             raise Unavailable("The record was changed at this moment.", retry_after_seconds=1.0) from None
 
+    def _left(self, store: str, verified: Mapping[str, Any]) -> int:
+        """How much was left of a store when it was read back; of the registry nothing is, once this step is done.
+
+        Raises:
+            NotSetUp: It was measured and never read back, so that nobody knows.
+        """
+        if store == STORE:
+            return 0
+        if store not in verified:
+            raise NotSetUp(f"The {store} were counted and not read back; a server that is set up for them goes on.")
+        return int(verified[store])
+
     def _receipt(self, work: Work[AnyCall]) -> dict[str, Any]:
         measured = work.flow.outcome("measure")
         verified = work.flow.outcome("verify")
         lines: list[StoreLine] = []
         for name, counted in measured.items():
             parts = {kind: int(count) for kind, count in mapping_of(counted["parts"]).items()}
-            left = int(mapping_of(verified.get("left")).get(name, 0))
-            lines.append(StoreLine(name, parts, counted["bytes"], left))
+            lines.append(StoreLine(name, parts, counted["bytes"], self._left(name, mapping_of(verified.get("left")))))
         export = work.flow.outcome("export_record")
         erased = next((step.at for step in work.flow.steps if step.name == "verify"), None)
         return Receipt(

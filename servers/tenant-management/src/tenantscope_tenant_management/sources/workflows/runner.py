@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 from tenantscope_core.credentials.errors import AwsError
-from tenantscope_core.results.errors import Action, ToolFailure, Unavailable
+from tenantscope_core.results.errors import Action, NotSetUp, ToolFailure, Unavailable
 
 from tenantscope_tenant_management.sources.recording import Asked
 from tenantscope_tenant_management.sources.workflows.store import Overtaken, WorkflowStore
@@ -111,6 +111,12 @@ class Runner(Generic[CallT]):
                 break
             step = named.get(name)
             if step is None:  # begun by a replica that was set up otherwise
+                if not undoes:
+                    await self._move(call, tenant, flow, flow.released(f"{name}: this server is not set up for it"))
+                    raise NotSetUp(
+                        f"The step {name} of this workflow needs a store that this server is not set up for; a server "
+                        "set up as the one that began it goes on."
+                    )
                 over = flow.with_step(name, "skipped", self._clock(), "this server is not set up for it", {})
                 flow = await self._move(call, tenant, flow, self._renewed(over))
                 continue
