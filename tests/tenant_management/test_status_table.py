@@ -48,7 +48,7 @@ def test_another_control_planes_own_word_allows_what_no_status_allows_and_is_not
     if action in WAYS[UNKNOWN]:
         may(action, word)
         return
-    with pytest.raises(Conflict, match="^The tenant is unknown; what can be done is activate or offboard"):
+    with pytest.raises(Conflict, match=r"^The tenant is unknown; what can be done is activate or offboard"):
         may(action, word)
 
 
