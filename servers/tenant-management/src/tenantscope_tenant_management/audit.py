@@ -10,7 +10,11 @@ from typing import Any, Literal, cast
 
 GENESIS = "0" * 64
 HIDDEN = "(hidden)"
-_SECRET = re.compile(r"secret|passw|token|credential|private|api_?-?key|auth", re.IGNORECASE)
+_SECRET = re.compile(
+    r"secret|pass(?:w|phrase|code)|pwd|token|credential|private|auth|bearer|cookie|"
+    r"(?:api|access|signing|encryption)[_ -]?key",
+    re.IGNORECASE,
+)
 _MAX_DEPTH = 12
 
 Values = Mapping[str, Any]
@@ -100,15 +104,19 @@ def head_of(entry: Entry) -> Head:
     return Head(entry.seq, entry.hash, entry.at)
 
 
-def broken_at(entries: Sequence[Entry], *, head: Head | None = None) -> int | None:
+def broken_at(entries: Sequence[Entry], *, head: Head | None = None, begins: bool = False) -> int | None:
     """The number of the first entry, of consecutive ones in order, that is not what was written; None if all are.
 
-    With `head`, the last entry must be it: else entries were taken off the end. Erased details break nothing.
+    It is the number that should stand there: where an entry was taken out, its own. With `head`, the last entry must be
+    it: else entries were taken off the end. With `begins`, the first must be the chain's first. Erased details break
+    nothing.
     """
+    if begins and entries and (entries[0].seq, entries[0].previous) != (1, GENESIS):
+        return 1
     previous: Entry | None = None
     for entry in entries:
         if not _is_sound(entry) or (previous is not None and not _follows(entry, previous)):
-            return entry.seq
+            return entry.seq if previous is None else previous.seq + 1
         previous = entry
     if head is not None and (head.seq, head.hash) != ((previous.seq, previous.hash) if previous else (0, GENESIS)):
         return head.seq
@@ -117,8 +125,20 @@ def broken_at(entries: Sequence[Entry], *, head: Head | None = None) -> int | No
 
 def changes(before: Values, after: Values) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields of two states that differ: as they were, as they are. A field that is not there is left out."""
-    names = [name for name in {**before, **after} if before.get(name, _ABSENT) != after.get(name, _ABSENT)]
+    names = [name for name in {**before, **after} if not _same(before, after, name)]
     return {n: before[n] for n in names if n in before}, {n: after[n] for n in names if n in after}
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same, in which true is no number; 1.0 is 1."""
+    if one != other or isinstance(one, bool) != isinstance(other, bool):
+        return False
+    if isinstance(one, Mapping):
+        pairs, others = cast(Values, one), cast(Values, other)
+        return all(is_same(value, others[name]) for name, value in pairs.items())
+    if isinstance(one, list | tuple):
+        return all(map(is_same, cast(Sequence[Any], one), cast(Sequence[Any], other)))
+    return True
 
 
 def without_secrets(value: Any, depth: int = 0) -> Any:
@@ -134,6 +154,10 @@ def without_secrets(value: Any, depth: int = 0) -> Any:
 
 
 _ABSENT = object()
+
+
+def _same(before: Values, after: Values, name: str) -> bool:
+    return is_same(before.get(name, _ABSENT), after.get(name, _ABSENT))
 
 
 def _hidden_or(name: str, value: Any, depth: int) -> Any:

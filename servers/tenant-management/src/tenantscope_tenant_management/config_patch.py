@@ -1,7 +1,8 @@
 """A tenant's own settings: a merge patch, its bounds, and the company's schema that the result must fit."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from tenantscope_core.results.errors import InvalidArgument
@@ -9,6 +10,7 @@ from tenantscope_core.results.errors import InvalidArgument
 MAX_BYTES = 32 * 1024
 MAX_DEPTH = 12
 _MAX_PLACE = 200
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 Settings = Mapping[str, Any]
 Schema = Mapping[str, Any]
@@ -18,12 +20,13 @@ def patched(settings: Settings, patch: Settings) -> dict[str, Any]:
     """Settings after a JSON Merge Patch (RFC 7396): null takes a field away, an object is merged, all else replaces.
 
     Raises:
-        InvalidArgument: The patch is nested too deeply, or the result is too large.
+        InvalidArgument: The patch is nested too deeply, or the result is too large, or it holds what no JSON text can:
+            other planes read the settings too.
     """
     if not _is_shallow(patch, MAX_DEPTH):
         raise InvalidArgument(f"patch may be nested {MAX_DEPTH} deep at most.", parameter="patch")
     merged = _merged(settings, patch)
-    size = len(json.dumps(merged, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass"))
+    size = _bytes_of(merged)
     if size > MAX_BYTES:
         raise InvalidArgument(
             f"The settings would have {size:,} bytes; at most {MAX_BYTES:,} are kept.", parameter="patch"
@@ -33,6 +36,8 @@ def patched(settings: Settings, patch: Settings) -> dict[str, Any]:
 
 def require_fit(settings: Settings, schema: Schema | None, *, parameter: str = "patch") -> None:
     """Let settings pass that the company's schema allows.
+
+    The schema is the operator's own, and trusted: a pattern in it that takes long on some texts takes that time here.
 
     Raises:
         InvalidArgument: They do not fit; the sentence names the place and what the schema asks there, never a value.
@@ -45,19 +50,33 @@ def require_fit(settings: Settings, schema: Schema | None, *, parameter: str = "
     fault: Any = library.exceptions.best_match(library.Draft202012Validator(schema).iter_errors(dict(settings)))
     if fault is None:
         return
-    place = ".".join(str(step) for step in fault.absolute_path) or "the settings"
+    if fault.validator is None:  # a schema that is `false`, whose place the library does not tell
+        raise InvalidArgument("Something is set where the company's schema allows nothing.", parameter=parameter)
+    place = _place(fault.absolute_path)
     asked = json.dumps(fault.validator_value, ensure_ascii=False, default=str)
     shown = asked if len(asked) <= _MAX_PLACE else "what the schema says there"
     raise InvalidArgument(
-        f"{_safe(place)} does not fit the company's schema for settings: `{fault.validator}` asks {shown}.",
+        f"{place + ' does' if place else 'The settings do'} not fit the company's schema for settings: "
+        f"`{fault.validator}` asks {shown}.",
         parameter=parameter,
     )
 
 
-def _safe(place: str) -> str:
-    """A place as a sentence may name it: names in it may be the caller's own."""
-    shown = "".join(sign if sign.isalnum() or sign in "._-[] " else "?" for sign in place)
+def _place(path: Iterable[str | int]) -> str:
+    """Where in the settings; a name that could be read as more than a name is the caller's own, and is not repeated."""
+    shown = ".".join(str(step) if isinstance(step, int) or _NAME.fullmatch(step) else "?" for step in path)
     return shown if len(shown) <= _MAX_PLACE else shown[:_MAX_PLACE] + "…"
+
+
+def _bytes_of(settings: Settings) -> int:
+    try:
+        return len(json.dumps(settings, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode())
+    except UnicodeEncodeError:
+        raise InvalidArgument("The settings would hold text that is not Unicode.", parameter="patch") from None
+    except ValueError:
+        raise InvalidArgument(
+            "The settings would hold a number that JSON does not have, or a very long one.", parameter="patch"
+        ) from None
 
 
 def _merged(target: Any, patch: Settings) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def parse_tiers(text: str) -> list[Tier]:
     """
     top = mapping(read_yaml(text, "the tiers file"), "the tiers file")
     only(top, {"format", "tiers"}, "the tiers file")
-    if top.get("format") != FORMAT:
+    if top.get("format") != FORMAT or isinstance(top["format"], bool):
         raise DocumentFault(f"The tiers file must say `format: {FORMAT}`.")
     listed = mapping(top.get("tiers"), "`tiers`")
     if not 1 <= len(listed) <= MAX_TIERS:

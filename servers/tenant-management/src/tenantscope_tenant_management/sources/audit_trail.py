@@ -80,7 +80,11 @@ class Trail:
             later = await self._journal.listed(aws, tenant, first, last, limit=limit, newest=True)
             entries, page = [entry_of(item) for item in later.items], later
             head = await self._journal.head(aws, tenant) if entries and entries[0].seq < head.seq else None
-        broken = broken_at(list(reversed(entries)), head=head if since is None else None)
+        ends = since is None and page.next_key is None
+        broken = broken_at(list(reversed(entries)), head=head if since is None else None, begins=ends)
+        if broken is None and after is not None and (entries or ends):
+            expected, newest = int(after["seq"]) - 1, entries[0].seq if entries else 0
+            broken = None if newest == expected else expected
         newest = head.hash if head is not None and head.seq else None
         return Found(entries, page.next_key is None, broken is None, broken, newest)
 

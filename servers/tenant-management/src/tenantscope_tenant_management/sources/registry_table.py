@@ -8,6 +8,7 @@ from typing import Any
 from tenantscope_core.results.errors import DataFault, Unavailable
 from tenantscope_core.stores.aws import AwsCaller
 
+from tenantscope_tenant_management.audit import is_same
 from tenantscope_tenant_management.registry import DamagedRecord
 from tenantscope_tenant_management.sources.journal import Item, Page, plain, typed
 
@@ -56,7 +57,8 @@ class RegistryTable:
         sets: list[str] = []
         removes: list[str] = []
         conditions: list[str] = ["attribute_exists(tenantId)"]
-        changed = [n for n in sorted({*before, *after}) if before.get(n) != after.get(n) or n == "version"]
+        names_of_both = sorted({*before, *after})
+        changed = [n for n in names_of_both if not is_same(before.get(n), after.get(n)) or n == "version"]
         for number, name in enumerate(changed):
             names[f"#{number}"] = name
             if name not in before:

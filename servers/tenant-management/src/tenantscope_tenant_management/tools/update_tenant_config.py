@@ -6,6 +6,7 @@ from pydantic import Field
 from tenantscope_core.results.answers import Answer
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
+from tenantscope_tenant_management.audit import is_same
 from tenantscope_tenant_management.changes import with_config
 from tenantscope_tenant_management.config_patch import patched, require_fit
 from tenantscope_tenant_management.events import updated
@@ -48,7 +49,7 @@ async def update_tenant_config(
         raise damaged(error) from error
     config = patched(settings, patch)
     require_fit(config, call.sources.config_schema)
-    if config == settings:
+    if is_same(config, settings):
         return ConfigUpdate(tenant_id=tenant, version=version, changed=False, config=settings)
     after = with_config(before, config, call.now)
     await call.sources.tenants.save(call, before, after, "config.updated", events=[updated(after, ["config"])])
