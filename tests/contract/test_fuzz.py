@@ -2,7 +2,7 @@
 
 import json
 import string
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 from catalogue import StandingServer
 from contract.calls import arguments_for, audiences, some_call, working_arguments
 from contract.schemas import input_of
@@ -22,6 +23,9 @@ from tenantscope_core.results.errors import ToolFailure
 from tenantscope_core.tool import Tool
 from tenantscope_core.tool.outcome import ERROR_FIELDS
 from tenantscope_sandbox import Sandbox
+from tenantscope_tenant_management.audit import Head, broken_at
+from tenantscope_tenant_management.sources.journal import HEAD, entry_of
+from tenantscope_tenant_management.sources.tags import tag_items
 
 TRAPS = (
     "", " ", "*", "%", "'", '"', "';--", "' OR 1=1 --", "../globex", "globex", "acme/../globex", "${aws:userid}", "\0",
@@ -161,6 +165,34 @@ async def test_after_all_of_that_every_tool_still_answers(all_served: dict[str, 
             ask = served.asking(served.token(tenant))
             for tool in audiences(served.spec, audience):
                 assert await ask(tool.name, await working_arguments(served.spec, tool, audience, ask))
+
+
+@pytest.mark.requirement("no-partial-write")
+async def test_whatever_was_written_about_a_tenant_is_whole(all_served: dict[str, Served], small_company: Sandbox):
+    """After all of that too: each record is at its newest change's version, each trail is one chain to its head."""
+    assert all_served
+    pages = small_company.client("dynamodb").get_paginator("scan")
+    records = {item["tenantId"]: item for item in scanned(pages, small_company.table)}
+    journal: dict[str, list[dict[str, Any]]] = {}
+    for item in scanned(pages, small_company.outputs["JournalTable"]):
+        journal.setdefault(item["tenantId"], []).append(item)
+    assert len(records) > 200
+    for tenant, record in records.items():
+        items = sorted(journal.get(tenant, []), key=lambda item: item["entry"])
+        trail = [entry_of(item) for item in items if item["entry"].startswith("audit:")]
+        (head,) = [Head(int(one["seq"]), one["hash"], None) for one in items if one["entry"] == HEAD]
+        assert broken_at(trail, head=head) is None, tenant
+        assert int(record["version"]) == max(entry.version or 0 for entry in trail), tenant
+        tags = {item["entry"] for item in items if item["entry"].startswith("tag:") and "kind" in item}
+        assert tags == set(tag_items(record)), tenant
+
+
+def scanned(pages: Any, table: str) -> Iterator[dict[str, Any]]:
+    """Every item of a table."""
+    plain: Callable[[Any], Any] = TypeDeserializer().deserialize
+    for page in pages.paginate(TableName=table):
+        for item in page["Items"]:
+            yield {name: plain(value) for name, value in item.items()}
 
 
 @pytest.mark.requirement("fuzzed")

@@ -27,7 +27,11 @@ async def test_a_tenant_is_onboarded_like_globex_and_every_step_is_reported(
     assert answer["workflow"]["state"] == "done"
     assert [message for _, _, message in reported if message]
     seen = content_of(await ask("get_tenant", tenant_id="initrode"))
-    assert (seen["name"], seen["tier"], seen["tags"]) == ("Initrode", "growth", {"segment": "named", "owner": "initrode"})
+    assert (seen["name"], seen["tier"], seen["tags"]) == (
+        "Initrode",
+        "growth",
+        {"segment": "named", "owner": "initrode"},
+    )
     assert seen["config"] == {"locale": "en-US", "owner": "globex"}
     again = content_of(await ask("create_tenant", **arguments))
     assert again == answer

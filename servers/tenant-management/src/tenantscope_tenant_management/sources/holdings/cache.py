@@ -130,7 +130,7 @@ class Cache:
         require_session_of(aws, tenant)
         return (
             "The cache is not exported: it holds copies of what lies elsewhere, and counts.",
-            "Counts of calls are deleted too, but any later call about the tenant makes them anew; they end by themselves.",
+            "Counts of calls are deleted too, but any later call makes them anew; they end by themselves.",
             "Its file of changes and its snapshots still name erased keys until they are next written.",
         )
 
