@@ -10,7 +10,7 @@ from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.identity.caller import Audience, Caller
 from tenantscope_core.results.cursors import CursorKey
-from tenantscope_core.results.errors import ToolFailure
+from tenantscope_core.results.errors import ToolFailure, Unavailable
 from tenantscope_core.tool import Call
 
 from tenantscope_tenant_management.sources.journal import EVENTS_WAITING
@@ -81,8 +81,9 @@ class Resuming:
         return flow
 
     async def _events(self, tenant: str, _: str) -> str:
-        sent = await self._sources.recorder.send_waiting(await self._call(tenant), tenant)
-        return f"{sent} events sent"
+        if await self._sources.recorder.send_waiting(await self._call(tenant), tenant):
+            raise Unavailable("The event bus could not be told; it will be told later.")
+        return "events sent"
 
     async def _call(self, tenant: str) -> Call[Any]:
         now = self._clock()
