@@ -95,6 +95,11 @@ def status_of(item: Mapping[str, Any]) -> str:
     return status
 
 
+def has_left(item: Mapping[str, Any]) -> bool:
+    """Whether an item is what this server left of a tenant: its id, and that it is never given again."""
+    return "offboardedAt" in item and status_of(item) == "offboarded"
+
+
 def recorded_use(item: Mapping[str, Any]) -> dict[str, Use]:
     """Use of quotas as a record has it: `quotaUse` holds `{name: {used, asOf}}`.
 

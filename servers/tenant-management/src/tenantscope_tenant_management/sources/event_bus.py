@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 10  # what PutEvents takes
 KEPT_SECONDS = 7 * 24 * 3600
+_MOST_PAGES = 1_000
 
 
 class EventBus:
@@ -60,11 +61,16 @@ class EventBus:
         return sent
 
     async def send_waiting(self, aws: AwsCaller, tenant: str) -> int:
-        """Send what waits of one tenant, if anything does; how many were sent."""
-        if self._bus is None:
-            return 0
-        page = await self._journal.listed(aws, tenant, "event:", "event;", limit=100, newest=True)
-        return await self.send(aws, [item for item in reversed(page.items) if item.get("kind") == EVENTS_WAITING])
+        """Send what waits of one tenant, in order; 0 where none waits any more, else how many were found that do."""
+        left, after = 0, None
+        for _ in range(_MOST_PAGES if self._bus is not None else 0):
+            page = await self._journal.listed(aws, tenant, "event:", "event;", limit=100, after=after)
+            waiting = [item for item in page.items if item.get("kind") == EVENTS_WAITING]
+            sent = await self.send(aws, waiting)
+            left, after = left + len(waiting) - sent, page.next_key
+            if after is None or (waiting and not sent):
+                break
+        return left
 
     def _entry(self, item: Item) -> dict[str, Any]:
         return {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.audit import Actor, Entry, Head
@@ -63,6 +64,14 @@ class Journal:
         """The newest entry of a tenant's chain."""
         item = await self.get(aws, tenant, HEAD)
         return Head.none() if item is None else Head(int(item["seq"]), item["hash"], datetime.fromisoformat(item["at"]))
+
+    async def has(self, aws: AwsCaller, entry: Entry) -> bool:
+        """Whether an audit entry was written, as far as can be found out now."""
+        try:
+            item = await self.get(aws, entry.tenant, audit_key(_time(entry.at), entry.seq))
+        except AwsError:
+            return False
+        return item is not None and item["hash"] == entry.hash
 
     async def listed(
         self, aws: AwsCaller, tenant: str, first: str, last: str, *, limit: int, newest: bool = False,

@@ -10,7 +10,7 @@ from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.valkey import ValkeyStore
 
 from tenantscope_tenant_management.filters import TenantFilter
-from tenantscope_tenant_management.registry import mapping_of
+from tenantscope_tenant_management.registry import has_left, mapping_of
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.journal import Item, Journal, typed
 from tenantscope_tenant_management.sources.quota_use import METERED
@@ -45,6 +45,8 @@ class Measuring:
         for _ in range(_MOST_PAGES):
             found = await self._search.find(self._aws, TenantFilter(), limit=_AT_ONCE, start=start)
             for record in found.items:
+                if has_left(record):
+                    continue
                 looked += 1
                 use = await read_use(self._valkey, str(record["tenantId"]), self._clock())
                 unknown += use is None

@@ -9,7 +9,7 @@ from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_tenant_management.changes import overrides_of, terms_of, with_terms
 from tenantscope_tenant_management.conflicts import TenantChanged
 from tenantscope_tenant_management.filters import TenantFilter
-from tenantscope_tenant_management.registry import DamagedRecord, summary
+from tenantscope_tenant_management.registry import DamagedRecord, has_left, summary
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.job import Job
 from tenantscope_tenant_management.sources.journal import Item, Journal
@@ -40,8 +40,14 @@ class Publisher:
         self._say = say
 
     async def has_tenants(self, tier: str) -> bool:
-        """Whether any tenant is on a tier."""
-        return bool((await self._search.find(self._aws, TenantFilter(tier=tier), limit=1, start=None)).items)
+        """Whether any tenant is on a tier; one that has left is on none, whatever its record still says."""
+        start = None
+        for _ in range(_MOST_PAGES):
+            found = await self._search.find(self._aws, TenantFilter(tier=tier), limit=_AT_ONCE, start=start)
+            start = found.next_position
+            if start is None or not all(map(has_left, found.items)):
+                return not all(map(has_left, found.items))
+        return True
 
     async def publish(self, listed: Sequence[Tier]) -> int:
         """Publish tiers; 0 where every tenant on them has their terms, 1 where some could not be brought up to date."""

@@ -18,6 +18,7 @@ from tenantscope_tenant_management.sources.journal import Item, Journal, event_i
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
 
 MOST_TRIES = 10
+_TOKEN = 36  # characters of a request token
 _FAILED, _CONTENDED = "ConditionalCheckFailed", frozenset({"TransactionConflict", "ThrottlingError"})
 
 
@@ -93,18 +94,25 @@ class Recorder:
             waiting = self._waiting(entry, events)
             items = [*self._change(change), *parts, *map(self._journal.new, waiting), *self._journal.entry(entry, head)]
             try:
-                await call.aws.call("dynamodb", "transact_write_items", TransactItems=items)
+                # Under one token AWS takes the same request once, however often an answer is lost and it is sent again.
+                await call.aws.call(
+                    "dynamodb", "transact_write_items", TransactItems=items, ClientRequestToken=entry.hash[:_TOKEN]
+                )
             except AwsError as error:
+                if error.retryable and await self._journal.has(call.aws, entry):
+                    break
                 _judge(error, changes=0 if change is None else 1, parts=len(parts))
                 await asyncio.sleep((0.005 + 0.05 * self._jitter()) * (tried + 1))
-                continue
-            if call.caller.is_provider:
-                await self._bus.send(call.aws, waiting)
-            return entry
-        raise Unavailable("Many are writing to this tenant at once; try again.", retry_after_seconds=1.0)
+            else:
+                break
+        else:
+            raise Unavailable("Many are writing to this tenant at once; try again.", retry_after_seconds=1.0)
+        if call.caller.is_provider:
+            await self._bus.send(call.aws, waiting)
+        return entry
 
     async def send_waiting(self, call: Asked, tenant: str) -> int:
-        """Send what an earlier call could not send of one tenant's events; how many were sent."""
+        """Send what an earlier call could not send of one tenant's events; 0 where none waits any more."""
         require_owner(call.aws, tenant)
         return await self._bus.send_waiting(call.aws, tenant)
 

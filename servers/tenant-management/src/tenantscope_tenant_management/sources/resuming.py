@@ -4,13 +4,13 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.identity.caller import Audience, Caller
 from tenantscope_core.results.cursors import CursorKey
-from tenantscope_core.results.errors import ToolFailure
+from tenantscope_core.results.errors import ToolFailure, Unavailable
 from tenantscope_core.tool import Call
 
 from tenantscope_tenant_management.sources.journal import EVENTS_WAITING
@@ -64,25 +64,28 @@ class Resuming:
 
     async def _workflow(self, tenant: str, kind: str) -> str:
         call = await self._call(tenant)
-        flow = await (self._taken_in(call, tenant) if kind == "onboarding" else self._let_go(call, tenant))
-        return f"{flow.kind} {flow.state}, {flow.ended} of {len(flow.steps)} steps"
-
-    async def _taken_in(self, call: Call[Any], tenant: str) -> Workflow:
-        flow = await self._read(call, tenant, "onboarding")
-        return await self._sources.taking_in.take_in(call, tenant, flow.id, flow.digest, None)
+        flow = await self._sources.taking_in.store.read(call.aws, tenant, cast(Kind, kind))
+        if flow is None or flow.finished:  # the index that it was found by is a little behind
+            return f"{kind} is over already"
+        taking_in = self._sources.taking_in
+        flow = await (
+            taking_in.take_in(call, tenant, flow.id, flow.digest, None)
+            if flow.kind == "onboarding"
+            else self._let_go(call, tenant)
+        )
+        told = f"{flow.kind} {flow.state}, {flow.ended} of {len(flow.steps)} steps"
+        if not flow.finished:
+            raise Unavailable(f"{told}; the next run goes on with it.")
+        return told
 
     async def _let_go(self, call: Call[Any], tenant: str) -> Workflow:
         record = await self._sources.tenants.read(call, tenant)
         return await self._sources.letting_go.let_go(call, record, export=True, note=None)
 
-    async def _read(self, call: Call[Any], tenant: str, kind: Kind) -> Workflow:
-        flow = await self._sources.taking_in.store.read(call.aws, tenant, kind)
-        assert flow is not None
-        return flow
-
     async def _events(self, tenant: str, _: str) -> str:
-        sent = await self._sources.recorder.send_waiting(await self._call(tenant), tenant)
-        return f"{sent} events sent"
+        if await self._sources.recorder.send_waiting(await self._call(tenant), tenant):
+            raise Unavailable("The event bus could not be told; it will be told later.")
+        return "events sent"
 
     async def _call(self, tenant: str) -> Call[Any]:
         now = self._clock()

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenantscope_core.results.errors import NotFound
+from tenantscope_core.results.errors import Conflict, NotFound
 
 from tenantscope_tenant_management.audit import Note, changes
 from tenantscope_tenant_management.changes import Record, overrides_of, version_of, visible
 from tenantscope_tenant_management.conflicts import Since, TenantChanged
 from tenantscope_tenant_management.events import Event
-from tenantscope_tenant_management.registry import DamagedRecord, profile
+from tenantscope_tenant_management.registry import DamagedRecord, has_left, profile
 from tenantscope_tenant_management.sources.journal import Item, Journal, entry_of
 from tenantscope_tenant_management.sources.recording import Asked, Change, RecordChanged, Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged
@@ -48,9 +48,11 @@ class Tenants:
 
         Raises:
             NotFound: There is none.
+            Conflict: The tenant has left.
             TenantChanged: It is at another version.
         """
         record = await self.read(call, tenant)
+        _require_stays(record)
         if version_of(record) != version:
             raise await self._conflict(call, tenant, version)
         return record
@@ -63,8 +65,10 @@ class Tenants:
         """Write a record as it should be, in place of what was read.
 
         Raises:
+            Conflict: The tenant has left.
             TenantChanged: It is not what was read any more; nothing was written.
         """
+        _require_stays(before)
         tenant = str(after["tenantId"])
         was, now = changes(visible(before), visible(after))
         written = Note(action, target=target, before=was, after={**now, **(extra or {})}, note=note)
@@ -91,3 +95,8 @@ class Tenants:
         fields = sorted(known.union(seen))
         complete = now == version or {entry.version for entry in later} >= set(range(version + 1, now + 1))
         return TenantChanged(version, Since(now, fields, complete))
+
+
+def _require_stays(record: Record) -> None:
+    if has_left(record):
+        raise Conflict("The tenant has left; what is kept of it, so that its id is not given again, stays as it is.")

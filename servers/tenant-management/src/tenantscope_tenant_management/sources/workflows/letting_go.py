@@ -103,7 +103,8 @@ class EraseRecord(OneWay):
         receipt = self._receipt(work)
         if record.get("tenantStatus") != "Offboarded":
             await require_no_hold(self.tenants, work)
-            await self.recorder.send_waiting(work.call, work.tenant)
+            if await self.recorder.send_waiting(work.call, work.tenant):  # it would be erased untold
+                raise Unavailable("The event bus could not be told that the tenant leaves.", retry_after_seconds=5.0)
             if not await self.journal.erase(work.call.aws, work.tenant, seconds=SECONDS):
                 return Done(again=True)
             await self._bury(work, record, receipt)

@@ -44,9 +44,11 @@ class WorkflowStore:
         try:
             await aws.call("dynamodb", "put_item", **self.part(tenant, flow, before)["Put"])
         except AwsError as error:
-            if error.code == "ConditionalCheckFailedException":
+            if error.code != "ConditionalCheckFailedException":
+                raise
+            found = await self.read(aws, tenant, flow.kind)
+            if found is None or as_document(found) != as_document(flow):  # else an answer was lost on the way
                 raise Overtaken from error
-            raise
 
     async def unfinished(self, aws: AwsCaller, *, limit: int) -> list[tuple[str, Kind]]:
         """Tenants whose workflows are not finished, the longest waiting first; for the fleet's session."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from tenantscope_core.results.errors import Conflict, InvalidArgument, NotFound
+from tenantscope_core.results.errors import Conflict, InvalidArgument, NotFound, Unavailable
 from tenantscope_core.tool import Call
 
 from tenantscope_tenant_management.audit import Note
@@ -102,7 +102,8 @@ class TakingIn:
             if request is not None
             else await self.known(call, tenant, key, asked)
         )
-        assert flow is not None
+        if flow is None:
+            raise Unavailable("It was undone at this moment; call again.", retry_after_seconds=1.0)
         flow = await self.runner.run(call, tenant, flow, self.steps(), report=call.report_progress, undoes=True)
         if flow.state == "undone":
             await self._give_up(call, tenant, flow)
