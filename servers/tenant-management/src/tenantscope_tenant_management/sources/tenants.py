@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenantscope_core.results.errors import NotFound
+from tenantscope_core.results.errors import Conflict, NotFound
 
 from tenantscope_tenant_management.audit import Note, changes
 from tenantscope_tenant_management.changes import Record, overrides_of, version_of, visible
 from tenantscope_tenant_management.conflicts import Since, TenantChanged
 from tenantscope_tenant_management.events import Event
-from tenantscope_tenant_management.registry import DamagedRecord, profile
+from tenantscope_tenant_management.registry import DamagedRecord, profile, stored_status
 from tenantscope_tenant_management.sources.journal import Item, Journal, entry_of
 from tenantscope_tenant_management.sources.recording import Asked, Change, RecordChanged, Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged
@@ -48,9 +48,12 @@ class Tenants:
 
         Raises:
             NotFound: There is none.
+            Conflict: The tenant has left, and nothing is written about it any more.
             TenantChanged: It is at another version.
         """
         record = await self.read(call, tenant)
+        if record.get("tenantStatus") == stored_status("offboarded"):
+            raise Conflict("The tenant has left: nothing of it is kept that could be changed.")
         if version_of(record) != version:
             raise await self._conflict(call, tenant, version)
         return record

@@ -63,6 +63,12 @@ async def _switch(
     flow = await call.sources.taking_in.store.read(call.aws, call.one_tenant, "onboarding")
     if flow is not None and not flow.finished:
         raise Conflict("The tenant is being taken in; create_tenant goes on with it.", parameter="action")
+    if flow is not None and flow.state == "undone" and before in ("failed", "pending"):
+        raise Conflict("The tenant could not be taken in; create_tenant takes it in anew.", parameter="action")
+    if (
+        await call.sources.letting_go.known(call, call.one_tenant) is not None
+    ):  # whatever other planes made of its status
+        raise Conflict("The tenant leaves; what can be done is offboard, which goes on with it.", parameter="action")
     after = changed(record, call.now, tenantStatus=target, statusReason=reason, **switched_on(record))
     if dry_run:
         return _shown(record, before, target.lower(), changed=False, next="the same without dry_run does it")
