@@ -1,5 +1,6 @@
 """EventBridge: sends what waits in the journal, each event at least once under an id that stays the same."""
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from tenantscope_tenant_management.sources.journal import EVENTS_WAITING, Item, 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 10  # what PutEvents takes
+_MOST_PAGES = 100
 KEPT_SECONDS = 7 * 24 * 3600
 
 
@@ -63,8 +65,27 @@ class EventBus:
         """Send what waits of one tenant, if anything does; how many were sent."""
         if self._bus is None:
             return 0
-        page = await self._journal.listed(aws, tenant, "event:", "event;", limit=100, newest=True)
-        return await self.send(aws, [item for item in reversed(page.items) if item.get("kind") == EVENTS_WAITING])
+        sent, after = 0, None
+        for _ in range(_MOST_PAGES):
+            page = await self._journal.listed(aws, tenant, "event:", "event;", limit=100, after=after)
+            sent += await self.send(aws, [item for item in page.items if self._may_be_sent(item)])
+            after = page.next_key
+            if after is None:
+                break
+        return sent
+
+    def _may_be_sent(self, item: Item) -> bool:
+        """Whether an event waits and is one of ours about its own tenant: a tenant's session can write items here."""
+        if item.get("kind") != EVENTS_WAITING:
+            return False
+        try:
+            about = json.loads(item["detail"])["tenantId"]
+            is_ours = about == item["tenantId"] and item["source"] in self._sources.values()
+        except (KeyError, TypeError, ValueError):
+            is_ours = False
+        if not is_ours:
+            log.error("an event that waits is none that this server writes, and is not sent")
+        return is_ours
 
     def _entry(self, item: Item) -> dict[str, Any]:
         return {
