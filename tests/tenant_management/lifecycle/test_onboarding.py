@@ -9,7 +9,7 @@ from tenant_management.holdings.world import versions
 from tenantscope_sandbox import Sandbox
 
 
-async def test_initech_is_onboarded_like_globex_and_every_step_is_reported(
+async def test_initrode_is_onboarded_like_globex_and_every_step_is_reported(
     ask: Ask, registry_server: Served, small_company: Sandbox
 ):
     reported: list[tuple[float, float | None, str | None]] = []
@@ -18,20 +18,24 @@ async def test_initech_is_onboarded_like_globex_and_every_step_is_reported(
         reported.append((progress, total, message))
 
     arguments: dict[str, Any] = {
-        "tenant_id": "initech", "name": "Initech", "tier": "growth", "like": "globex",
-        "admin_email": "peter@initech.example", "tags": {"owner": "initech"},
+        "tenant_id": "initrode", "name": "Initrode", "tier": "growth", "like": "globex",
+        "admin_email": "peter@initrode.example", "tags": {"owner": "initrode"},
     }  # fmt: skip
     async with registry_server.client(registry_server.token(None), mode="legacy") as client:
         answer = content_of(await client.call_tool("create_tenant", arguments, progress_callback=report))
     assert answer["status"] == "active", answer
     assert answer["workflow"]["state"] == "done"
     assert [message for _, _, message in reported if message]
-    seen = content_of(await ask("get_tenant", tenant_id="initech"))
-    assert (seen["name"], seen["tier"], seen["tags"]) == ("Initech", "growth", {"segment": "named", "owner": "initech"})
+    seen = content_of(await ask("get_tenant", tenant_id="initrode"))
+    assert (seen["name"], seen["tier"], seen["tags"]) == (
+        "Initrode",
+        "growth",
+        {"segment": "named", "owner": "initrode"},
+    )
     assert seen["config"] == {"locale": "en-US", "owner": "globex"}
     again = content_of(await ask("create_tenant", **arguments))
     assert again == answer
-    trail = content_of(await ask("list_audit_events", tenant_id="initech"))
+    trail = content_of(await ask("list_audit_events", tenant_id="initrode"))
     assert trail["intact"] is True
     assert [event["action"] for event in trail["events"]] == [
         "tenant.activated", "tenant.terms_set", "tenant.onboarding_started",

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from tenantscope_core.credentials.errors import AwsError
+from tenantscope_core.results.errors import ToolFailure
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.changes import overrides_of, terms_of, with_terms
 from tenantscope_tenant_management.conflicts import TenantChanged
 from tenantscope_tenant_management.filters import TenantFilter
-from tenantscope_tenant_management.registry import DamagedRecord
+from tenantscope_tenant_management.registry import DamagedRecord, is_leaving, status_of
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.job import Job
 from tenantscope_tenant_management.sources.journal import Item, Journal
@@ -40,8 +41,16 @@ class Publisher:
         self._say = say
 
     async def has_tenants(self, tier: str) -> bool:
-        """Whether any tenant is on a tier."""
-        return bool((await self._search.find(self._aws, TenantFilter(tier=tier), limit=1, start=None)).items)
+        """Whether any tenant is on a tier that has not left."""
+        start = None
+        for _ in range(_MOST_PAGES):
+            found = await self._search.find(self._aws, TenantFilter(tier=tier), limit=_AT_ONCE, start=start)
+            if any(status_of(item) != "offboarded" for item in found.items):
+                return True
+            start = found.next_position
+            if start is None:
+                break
+        return False
 
     async def publish(self, listed: Sequence[Tier]) -> int:
         """Publish tiers; 0 where every tenant on them has their terms, 1 where some could not be brought up to date."""
@@ -62,7 +71,7 @@ class Publisher:
             for item in found.items:
                 try:
                     brought += await self._one(tier, item)
-                except (DamagedRecord, TenantChanged, AwsError) as error:
+                except (DamagedRecord, ToolFailure, AwsError) as error:
                     amiss += 1
                     self._say(f"{item['tenantId']}: not brought up to date ({type(error).__name__}); run this again")
             start = found.next_position
@@ -76,7 +85,7 @@ class Publisher:
             call = Job(self._aws, self._clock().astimezone(UTC), "publish-tiers")
             record = await self._tenants.read(call, tenant)
             overrides = overrides_of(record)
-            if record.get("tier") != tier.name or terms_of(record) == terms(tier, overrides):
+            if record.get("tier") != tier.name or is_leaving(record) or terms_of(record) == terms(tier, overrides):
                 return 0
             try:
                 await self._tenants.save(
