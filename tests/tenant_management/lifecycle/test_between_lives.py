@@ -5,11 +5,12 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from fixtures.serving import content_of, error_fields, text_of
+from fixtures.serving import SERVERS, content_of, environment_of, error_fields, serve, text_of
 from tenant_management.company_users import Pool
 from tenant_management.conftest import Ask
 from tenantscope_sandbox import Sandbox
 
+SERVER = next(each for each in SERVERS if each.spec.name == "tenant-management")
 USERS_DOWN = {"service": "cognito-idp", "kind": "error", "status": 500, "code": "InternalErrorException"}
 OBJECTS_DOWN = {"service": "s3", "action": "PutObject", "kind": "error", "status": 503, "code": "SlowDown"}
 
@@ -228,3 +229,22 @@ async def test_the_same_request_many_times_at_once_is_one_request(ask: Ask):
     assert {each["code"] for each in told} <= {"ok", "unavailable"}, told
     events = content_of(await ask("list_audit_events", tenant_id="chorus"))["events"]
     assert [event["action"] for event in events].count("tenant.onboarding_started") == 1
+
+
+async def test_an_export_for_which_there_is_no_place_is_refused_before_anything_is_switched_off(
+    ask: Ask, small_company: Sandbox
+):
+    content_of(await ask("create_tenant", tenant_id="homeless", name="Homeless", tier="growth"))
+    environment = environment_of(SERVER, small_company, TENANTSCOPE_QUIET_SECONDS="0")
+    del environment["TENANTSCOPE_DATASETS_BUCKET"]
+    leave = {"tenant_id": "homeless", "action": "offboard"}
+    async with (
+        serve(SERVER.spec, environment, small_company) as without_bucket,
+        without_bucket.client(without_bucket.token(None), mode="legacy") as client,
+    ):
+        for asked in ({"dry_run": True}, {"dry_run": False}):
+            refused = error_fields(await client.call_tool("set_tenant_status", {**leave, **asked}))
+            assert refused["code"] == "not_set_up"
+        tried = content_of(await client.call_tool("set_tenant_status", {**leave, "dry_run": True, "export": False}))
+        assert tried["confirmation"]
+    assert content_of(await ask("get_tenant", tenant_id="homeless"))["status"] == "active"

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field
-from tenantscope_core.results.errors import Conflict, InvalidArgument, InvalidCursor
+from tenantscope_core.results.errors import Conflict, InvalidArgument, InvalidCursor, NotSetUp
+from tenantscope_core.serving.settings import PREFIX
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
 from tenantscope_tenant_management.changes import changed
@@ -85,6 +86,10 @@ async def _offboard(
     flow = await sources.letting_go.known(call, tenant)
     if flow is None:
         may("offboard", before)
+        if export and not sources.keeps_exports:  # before anything is switched off, not in the middle
+            raise NotSetUp(
+                f"There is no place for an export; the operator sets {PREFIX}DATASETS_BUCKET, or export is false."
+            )
         if dry_run:
             return await _tried(call, record, before)
         _require_confirmed(call, record, confirmation)
