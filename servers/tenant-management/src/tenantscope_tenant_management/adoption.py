@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tenantscope_tenant_management.changes import Record, overrides_of
-from tenantscope_tenant_management.registry import has_left
+from tenantscope_tenant_management.registry import has_left, is_leaving
 from tenantscope_tenant_management.tiers import Tier, terms
 
 RECORD_TYPE = "tenant"
@@ -13,12 +13,16 @@ RECORD_TYPE = "tenant"
 def lacking(record: Record, tiers: Mapping[str, Tier]) -> dict[str, Any]:
     """The attributes to add, with their values; what is there is left as it is, whoever wrote it.
 
+    A tenant that leaves or has left lacks nothing.
+
     Raises:
         DamagedRecord: The tenant's exceptions from its tier's quotas cannot be read.
     """
     if has_left(record):
         return {}
     added: dict[str, Any] = {}
+    if is_leaving(record):
+        return added
     if record.get("recordType") is None:
         added["recordType"] = RECORD_TYPE
     if record.get("version") is None:

@@ -55,7 +55,7 @@ class AuditPage(Answer):
 def event_view(entry: Entry, *, to_provider: bool, names_tenant: bool, whole: bool = False) -> AuditEvent:
     """An entry as a caller is shown it; `whole` shows what is large as well."""
     told = entry.shown
-    before, after, cut = _fitting(told.get("before", {}), told.get("after", {}), 20_000 if whole else MOST_DETAIL_BYTES)
+    before, after, cut = fitting(told.get("before", {}), told.get("after", {}), 20_000 if whole else MOST_DETAIL_BYTES)
     hidden = entry.actor.audience == "provider" and not to_provider
     return AuditEvent(
         tenant_id=entry.tenant if names_tenant else None,
@@ -76,7 +76,7 @@ def event_view(entry: Entry, *, to_provider: bool, names_tenant: bool, whole: bo
     )
 
 
-def _fitting(
+def fitting(
     before: Mapping[str, Any], after: Mapping[str, Any], room: int
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Both sides without the largest fields, until they fit; and which those are."""

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from tenantscope_core.results.errors import InvalidArgument
 
-MAX_BYTES = 32 * 1024
+MAX_BYTES = 8 * 1024
+"""So that an answer holds all of them, and an audit event what they were and became."""
 MAX_DEPTH = 12
 _MAX_PLACE = 200
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+
+MOST_PARTS, _MOST_NAMES_BYTES = 25, 2_000
+OTHERS = "(others)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,21 @@ class Held:
     def count(self) -> int:
         """How many things there are in all."""
         return sum(self.parts.values())
+
+    def summed_up(self) -> "Held":
+        """The same with the largest parts alone, and the others in one: as much as an answer and a workflow can tell.
+
+        `bytes` and `count` stay.
+        """
+        told: dict[str, int] = {}
+        size = 0
+        for part, count in sorted(self.parts.items(), key=lambda each: (-each[1], each[0])):
+            size += len(part.encode())
+            if len(told) == MOST_PARTS or size > _MOST_NAMES_BYTES:
+                break
+            told[part] = count
+        others = self.count - sum(told.values())
+        return replace(self, parts=told | ({OTHERS: others} if others else {}))
 
 
 @dataclass(frozen=True, slots=True)

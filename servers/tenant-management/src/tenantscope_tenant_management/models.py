@@ -39,6 +39,7 @@ class TenantProfile(Answer):
     created: datetime | None = None
     last_active: datetime | None = Field(default=None, description="Last known use; left out where never seen.")
     version: int = Field(description="Grows with each change; an update names the version it was made on.")
+    left_out: list[str] = Field(default=[], description="Fields that are not shown because all would be too large.")
 
 
 class TenantSummary(Answer):

@@ -14,6 +14,7 @@ from tenantscope_tenant_management.tiers import ENFORCED
 
 Status = Literal["active", "trial", "pending", "suspended", "offboarding", "offboarded", "failed"]
 UNKNOWN = "unknown"
+LEAVING = frozenset({"offboarding", "offboarded"})
 SWITCHES = ("sbtaws_active", "isActive")
 """The Toolkit's soft delete, as it is called now and as it was before."""
 
@@ -67,6 +68,18 @@ def profile(item: Mapping[str, Any], use: Mapping[str, Use] | None = None) -> Te
     )
 
 
+def within(seen: TenantProfile, room_bytes: int) -> TenantProfile:
+    """A profile that takes no more room as JSON: what list_tenants and list_tiers also show goes before the config."""
+    empty: dict[str, Any] = {"tags": {}, "quotas": [], "entitlements": [], "config": {}}
+    left_out: list[str] = []
+    for name, nothing in empty.items():
+        if len(seen.model_dump_json(exclude_none=True).encode()) <= room_bytes:
+            break
+        left_out.append(name)
+        seen = seen.model_copy(update={name: nothing, "left_out": left_out})
+    return seen
+
+
 def summary(item: Mapping[str, Any]) -> TenantSummary:
     """The short form of an item; the Toolkit also writes tenants that have no tier or no status yet.
 
@@ -85,6 +98,11 @@ def summary(item: Mapping[str, Any]) -> TenantSummary:
         tags={name: str(value) for name, value in mapping_of(item.get("tags")).items()},
         last_active=_time(item.get("lastActiveAt")),
     )
+
+
+def is_leaving(item: Mapping[str, Any]) -> bool:
+    """Whether a tenant leaves or has left: no job gives it anything."""
+    return status_of(item) in LEAVING
 
 
 def status_of(item: Mapping[str, Any]) -> str:

@@ -94,6 +94,10 @@ class Workflow:
             return replace(changed, state="undone" if self.state == "undoing" else "done")
         return changed
 
+    def broken_off(self, fault: str) -> "Workflow":
+        """Over as it stands: what was done of it is another workflow's to take away."""
+        return replace(self.released(fault), state="undone")
+
     def failed(self, name: str, fault: str) -> "Workflow":
         """On its way back from a step that may have done a part: what was done is undone, the last first."""
         steps = tuple(replace(step, state="failed") if step.name == name else step for step in self.steps)

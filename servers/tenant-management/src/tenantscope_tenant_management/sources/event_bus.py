@@ -1,5 +1,6 @@
 """EventBridge: sends what waits in the journal, each event at least once under an id that stays the same."""
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -65,12 +66,25 @@ class EventBus:
         left, after = 0, None
         for _ in range(_MOST_PAGES if self._bus is not None else 0):
             page = await self._journal.listed(aws, tenant, "event:", "event;", limit=100, after=after)
-            waiting = [item for item in page.items if item.get("kind") == EVENTS_WAITING]
+            waiting = [item for item in page.items if self._may_be_sent(item)]
             sent = await self.send(aws, waiting)
             left, after = left + len(waiting) - sent, page.next_key
             if after is None or (waiting and not sent):
                 break
         return left
+
+    def _may_be_sent(self, item: Item) -> bool:
+        """Whether an event waits and is one of ours about its own tenant: a tenant's session can write items here."""
+        if item.get("kind") != EVENTS_WAITING:
+            return False
+        try:
+            about = json.loads(item["detail"])["tenantId"]
+            is_ours = about == item["tenantId"] and item["source"] in self._sources.values()
+        except (KeyError, TypeError, ValueError):
+            is_ours = False
+        if not is_ours:
+            log.error("an event that waits is none that this server writes, and is not sent")
+        return is_ours
 
     def _entry(self, item: Item) -> dict[str, Any]:
         return {

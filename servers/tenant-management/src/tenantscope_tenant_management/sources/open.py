@@ -76,6 +76,7 @@ class Sources:
     config_schema: Mapping[str, Any] | None
     administers: bool
     keeps_users: bool
+    keeps_exports: bool
     pool_mark: str
     setup: Setup
     limits: TierLimits
@@ -164,6 +165,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
             config_schema=None if settings.config_schema is None else read_schema(settings.config_schema),
             administers=settings.admin_role_arn is not None,
             keeps_users=settings.user_pool_id is not None,
+            keeps_exports=settings.datasets_bucket is not None,
             pool_mark=settings.pool_tag_value,
             setup=setup_of(settings),
             limits=settings.tier_limits,

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from tenantscope_core.credentials.errors import AwsError
+from tenantscope_core.results.errors import ToolFailure
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.changes import overrides_of, terms_of, with_terms
 from tenantscope_tenant_management.conflicts import TenantChanged
 from tenantscope_tenant_management.filters import TenantFilter
-from tenantscope_tenant_management.registry import DamagedRecord, has_left, summary
+from tenantscope_tenant_management.registry import DamagedRecord, has_left, is_leaving
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.job import Job
 from tenantscope_tenant_management.sources.journal import Item, Journal
@@ -68,7 +69,7 @@ class Publisher:
             for item in found.items:
                 try:
                     brought += await self._one(tier, item)
-                except (DamagedRecord, TenantChanged, AwsError) as error:
+                except (DamagedRecord, ToolFailure, AwsError) as error:
                     amiss += 1
                     self._say(f"{item['tenantId']}: not brought up to date ({type(error).__name__}); run this again")
             start = found.next_position
@@ -82,9 +83,7 @@ class Publisher:
             call = Job(self._aws, self._clock().astimezone(UTC), "publish-tiers")
             record = await self._tenants.read(call, tenant)
             overrides = overrides_of(record)
-            if summary(record).status in ("offboarding", "offboarded"):
-                return 0
-            if record.get("tier") != tier.name or terms_of(record) == terms(tier, overrides):
+            if record.get("tier") != tier.name or is_leaving(record) or terms_of(record) == terms(tier, overrides):
                 return 0
             try:
                 await self._tenants.save(

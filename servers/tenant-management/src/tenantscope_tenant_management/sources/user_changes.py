@@ -8,7 +8,7 @@ from tenantscope_core.results.errors import Conflict, NotFound, ToolFailure
 
 from tenantscope_tenant_management.audit import Note, changes
 from tenantscope_tenant_management.events import Event, user_created, user_deleted
-from tenantscope_tenant_management.registry import DamagedRecord, profile
+from tenantscope_tenant_management.registry import LEAVING, DamagedRecord, profile
 from tenantscope_tenant_management.sources.directory import Directory, count, require_other_admin
 from tenantscope_tenant_management.sources.recording import Asked, Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged
@@ -30,7 +30,6 @@ DONE = {
     "change_role": "user.role_changed",
 }  # fmt: skip
 """By action: what the audit trail calls it, written before it is done. `user.created` and `user.deleted` follow."""
-NO_MORE_USERS = frozenset({"offboarding", "offboarded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ class UserChanges:
             record = profile(item)
         except DamagedRecord as error:
             raise damaged(error) from error
-        if record.status in NO_MORE_USERS:
+        if record.status in LEAVING:
             raise Conflict("The tenant is leaving or has left; nobody can be invited into it.")
         for quota in record.quotas:
             if quota.name == "users":

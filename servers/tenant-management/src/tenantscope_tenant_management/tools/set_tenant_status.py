@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field
-from tenantscope_core.results.errors import Conflict, InvalidArgument, InvalidCursor
+from tenantscope_core.results.errors import Conflict, InvalidArgument, InvalidCursor, NotSetUp
+from tenantscope_core.serving.settings import PREFIX
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
 from tenantscope_tenant_management.changes import changed
@@ -63,6 +64,12 @@ async def _switch(
     flow = await call.sources.taking_in.store.read(call.aws, call.one_tenant, "onboarding")
     if flow is not None and not flow.finished:
         raise Conflict("The tenant is being taken in; create_tenant goes on with it.", parameter="action")
+    if flow is not None and flow.state == "undone" and before in ("failed", "pending"):
+        raise Conflict("The tenant could not be taken in; create_tenant takes it in anew.", parameter="action")
+    if (
+        await call.sources.letting_go.known(call, call.one_tenant) is not None
+    ):  # whatever other planes made of its status
+        raise Conflict("The tenant leaves; what can be done is offboard, which goes on with it.", parameter="action")
     after = changed(record, call.now, tenantStatus=target, statusReason=reason, **switched_on(record))
     if dry_run:
         return _shown(record, before, target.lower(), changed=False, next="the same without dry_run does it")
@@ -79,6 +86,10 @@ async def _offboard(
     flow = await sources.letting_go.known(call, tenant)
     if flow is None:
         may("offboard", before)
+        if export and not sources.keeps_exports:  # before anything is switched off, not in the middle
+            raise NotSetUp(
+                f"There is no place for an export; the operator sets {PREFIX}DATASETS_BUCKET, or export is false."
+            )
         if dry_run:
             return await _tried(call, record, before)
         _require_confirmed(call, record, confirmation)

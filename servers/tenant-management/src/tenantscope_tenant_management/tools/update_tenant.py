@@ -8,6 +8,7 @@ from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
 from tenantscope_tenant_management.audit import changes
+from tenantscope_tenant_management.audit_answers import fitting
 from tenantscope_tenant_management.changes import (
     Record,
     changed,
@@ -25,6 +26,7 @@ from tenantscope_tenant_management.tier_answers import FieldChange, TermsEffect,
 from tenantscope_tenant_management.tiers import effect
 
 FOLLOWED_WITHIN_SECONDS = 30
+_ROOM_BYTES = 8_000
 
 
 class TenantUpdate(Answer):
@@ -35,6 +37,10 @@ class TenantUpdate(Answer):
     dry_run: bool = Field(description="Whether it was only tried: nothing is written then.")
     changes: list[FieldChange] = Field(
         description="Fields that change; none: it is so already, and nothing is written."
+    )
+    shortened: list[str] = Field(
+        default=[],
+        description="Fields that change too, and are too large to be shown here; list_audit_events has them.",
     )
     effect: TermsEffect | None = Field(default=None, description="What it means for what the tenant may use.")
     followed_within_seconds: int = Field(description="When every server follows, at the latest.")
@@ -93,12 +99,18 @@ async def update_tenant(
         await call.sources.tenants.save(
             call, before, after, "tenant.updated", note=note, events=[updated(after, fields)]
         )
+    shown_was, shown_now, cut = fitting(was, now, _ROOM_BYTES)
     means = effect(terms_of(before), terms_of(after), await _use(call, before) if _is_tighter(before, after) else {})
     return TenantUpdate(
         tenant_id=tenant,
         version=after["version"] if fields and not dry_run else version,
         dry_run=dry_run,
-        changes=[FieldChange(field=field, before=was.get(field), after=now.get(field)) for field in fields],
+        changes=[
+            FieldChange(field=field, before=shown_was.get(field), after=shown_now.get(field))
+            for field in fields
+            if field not in cut
+        ],
+        shortened=cut,
         effect=effect_view(means),
         followed_within_seconds=FOLLOWED_WITHIN_SECONDS,
         next="update_tenant without dry_run does it" if dry_run and fields else None,

@@ -56,6 +56,7 @@ class LettingGo:
 
         Raises:
             Conflict: The tenant is under legal hold.
+            Unavailable: Another call is taking the tenant in at this moment.
             TenantChanged: The record was changed since it was read.
             Unavailable: It stopped on the way; the same call goes on.
         """
@@ -71,6 +72,7 @@ class LettingGo:
         tenant, now = str(record["tenantId"]), self.clock()
         if record.get("legalHold") is True:
             raise Conflict("The tenant is under legal hold; lift it by update_tenant first.", parameter="action")
+        taking_in = await self._broken_off(call, tenant)
         flow = begin(
             "offboarding", f"offboarding-{now:%Y%m%dT%H%M%SZ}", "", {"export": export},
             [step.name for step in self.steps()], by=call.caller.subject, now=now,
@@ -79,11 +81,21 @@ class LettingGo:
         try:
             await self.tenants.save(
                 call, record, after, "tenant.offboarding_started", note=note, events=[offboarding_requested(after)],
-                parts=[self.store.part(tenant, flow, None)],
+                parts=[self.store.part(tenant, flow, None), *taking_in],
             )  # fmt: skip
         except PartChanged:
-            raise Unavailable("Another call has begun it at this moment; call again.") from None
+            raise Unavailable("Another call works on this tenant at this moment; call again.") from None
         return flow
+
+    async def _broken_off(self, call: AnyCall, tenant: str) -> list[dict[str, Any]]:
+        """The part that ends an onboarding which is not over: nobody may go on with it once the tenant leaves."""
+        begun = await self.store.read(call.aws, tenant, "onboarding")
+        if begun is None or begun.finished:
+            return []
+        left = begun.lease_of_another("", self.clock())
+        if left is not None:
+            raise Unavailable("Another call is taking this tenant in.", retry_after_seconds=max(0.1, left))
+        return [self.store.part(tenant, begun.broken_off("The tenant was let go before it was taken in."), begun)]
 
 
 @dataclass(frozen=True)

@@ -48,14 +48,17 @@ class SignOut(OneWay):
     title: str = "Signing its users out"
 
     async def do(self, work: Work[AnyCall]) -> Done:
-        """Disable every user; each is signed out with that."""
+        """Disable some of them; each is signed out with that."""
         if await self.directory.held(work.call.aws, work.tenant) is None:
             return Done("users are kept elsewhere, and are to be switched off there", skipped=True)
-        count = 0
+        count = switched_off = 0
         async for user in members(self.directory, work.call.aws, work.tenant):
             count += 1
             if user.status != "disabled":
+                if switched_off == _USERS_AT_ONCE:
+                    return Done(again=True)
                 await self.directory.set_enabled(work.call.aws, work.tenant, user.id, False)
+                switched_off += 1
         return Done(f"{count} users signed out and disabled; the registry's switch refuses their tokens")
 
 
@@ -204,12 +207,17 @@ class Verify(OneWay):
 
     directory: Directory
     stores: Sequence[Holding]
+    tenants: Tenants
     name: str = "verify"
     title: str = "Reading every store back"
 
     async def do(self, work: Work[AnyCall]) -> Done:
         """Look into each."""
+        await require_no_hold(self.tenants, work)
         users = await self.directory.held(work.call.aws, work.tenant)
+        if users:
+            await self.directory.erase_tenant(work.call.aws, work.tenant, at_most=_USERS_AT_ONCE)
+            users = await self.directory.held(work.call.aws, work.tenant)
         left = {} if users is None else {USERS: users}
         for holding in self.stores:
             there = (await holding.held(work.call.aws, work.tenant)).count
@@ -243,7 +251,7 @@ def steps(
         ExportRecord(tenants, directory, journal, folder),
         EraseUsers(directory, turns, tenants),
         *(EraseStore(each, tenants) for each in stores),
-        Verify(directory, stores),
+        Verify(directory, stores, tenants),
         last,
     ]
 
@@ -255,7 +263,7 @@ async def held(
     users = await directory.held(call.aws, tenant)
     found = [] if users is None else [Held(USERS, {"user": users})]
     found += [await each.held(call.aws, tenant) for each in stores]
-    return [*found, await journal.held(call.aws, tenant)]
+    return [one.summed_up() for one in (*found, await journal.held(call.aws, tenant))]
 
 
 def _listing(files: Sequence[Exported]) -> bytes:

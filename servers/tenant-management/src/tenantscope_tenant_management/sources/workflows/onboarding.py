@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tenantscope_core.results.errors import InvalidArgument, NotSetUp
+from tenantscope_core.results.errors import InvalidArgument, NotSetUp, Unavailable
 from tenantscope_core.tool import Call
 
 from tenantscope_tenant_management.changes import changed, overrides_of, with_config, with_terms
 from tenantscope_tenant_management.events import provisioned
-from tenantscope_tenant_management.registry import config_of
+from tenantscope_tenant_management.registry import config_of, status_of
 from tenantscope_tenant_management.sources.directory import Directory
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.tenants import Tenants
@@ -18,6 +18,7 @@ from tenantscope_tenant_management.sources.workflows.runner import Done, Step, W
 
 AnyCall = Call[Any]
 _USERS_AT_ONCE = 200
+_OFF = frozenset({"suspended", "offboarding", "offboarded"})
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class TermsOfTier:
 
     async def do(self, work: Work[AnyCall]) -> Done:
         """Write them into the record."""
-        tier = await self.tiers.one(work.call.aws, str(work.flow.inputs["tier"]))
         record = await self.tenants.read(work.call, work.tenant)
+        tier = await self.tiers.one(work.call.aws, str(record.get("tier", "")))  # as the provider registered it
         after = with_terms(record, tier, overrides_of(record), work.now)
         if record.get("quotas") is None or record.get("entitlements") is None:
             await self.tenants.save(work.call, record, after, "tenant.terms_set")
@@ -134,8 +135,14 @@ class Activate:
     title: str = "Active: every server lets it in"
 
     async def do(self, work: Work[AnyCall]) -> Done:
-        """Throw it."""
+        """Throw it.
+
+        Raises:
+            Unavailable: The tenant was switched off, or leaves; taking it in is no way around that.
+        """
         record = await self.tenants.read(work.call, work.tenant)
+        if status_of(record) in _OFF:
+            raise Unavailable("The tenant was switched off or let go meanwhile, and is not activated.")
         if record.get("tenantStatus") != "Active":
             after = changed(record, work.now, tenantStatus="Active")
             await self.tenants.save(work.call, record, after, "tenant.activated", events=[provisioned(after)])

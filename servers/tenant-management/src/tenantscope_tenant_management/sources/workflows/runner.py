@@ -11,6 +11,7 @@ import anyio
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import Action, NotSetUp, ToolFailure, Unavailable
 
+from tenantscope_tenant_management.conflicts import TenantChanged
 from tenantscope_tenant_management.sources.recording import Asked
 from tenantscope_tenant_management.sources.workflows.store import Overtaken, WorkflowStore
 from tenantscope_tenant_management.workflow import Workflow
@@ -167,6 +168,8 @@ class Runner(Generic[CallT]):
             ToolFailure: It is not; what a caller may read of the error.
         """
         failure = error.as_failure() if isinstance(error, AwsError) else error
+        if isinstance(failure, TenantChanged):  # between a step's look and its write: it looks again
+            failure = Unavailable("Somebody else changed the tenant at this moment.", retry_after_seconds=1.0)
         passing = not isinstance(failure, ToolFailure) or failure.remedy.action is Action.RETRY_AFTER
         log.warning("workflow %s stopped at %s: %s", flow.kind, step.name, type(error).__name__)
         if undoes and not passing and flow.state == "running":

@@ -24,6 +24,7 @@ from tenantscope_tenant_management.workflow import Workflow, begin
 
 AnyCall = Call[Any]
 _TRIES = 3
+_LEAVES = "This id is of a tenant that leaves or has left, and is not given again; choose another."
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,12 @@ class TakingIn:
 
     async def _begun(self, call: AnyCall, tenant: str, key: str, asked: str, inputs: Mapping[str, Any]) -> Workflow:
         for _ in range(_TRIES):
+            record = await self.registry.get(call.aws, tenant)  # first: a record is written with its workflow
             known = await self.store.read(call.aws, tenant, "onboarding")
             if known is not None and known.state != "undone":
                 return _same(known, key, asked)
-            record = await self.registry.get(call.aws, tenant)
+            if await self.store.read(call.aws, tenant, "offboarding") is not None:
+                raise Conflict(_LEAVES, parameter="tenant_id")
             if record is not None and not (known is not None and record.get("tenantStatus") in ("Failed", "Pending")):
                 raise Conflict(_taken(record), parameter="tenant_id")
             flow = begin(
@@ -165,7 +168,7 @@ def _same(known: Workflow, key: str, asked: str) -> Workflow:
 
 def _taken(record: Item) -> str:
     if record.get("tenantStatus") == "Offboarded":
-        return "This id had a tenant that left, and is not given again; choose another."
+        return _LEAVES
     return "A tenant of this id exists; choose another id."
 
 
