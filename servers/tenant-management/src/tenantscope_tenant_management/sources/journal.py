@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,6 +87,17 @@ class Journal:
             condition, values = f"{condition} AND begins_with(kindSort, :p)", values | {":p": prefix}
         return await self._query(aws, condition, values, limit=limit, index=BY_KIND, backwards=newest, after=after)
 
+    async def all_found(self, aws: AwsCaller, kind: str, *, limit: int) -> AsyncGenerator[Item]:
+        """The first `limit` items of all tenants by kind, over as many pages as they take: one holds 1 MB."""
+        after: Item | None = None
+        while limit > 0:
+            page = await self.found(aws, kind, limit=limit, after=after)
+            for item in page.items:
+                yield item
+            limit, after = limit - len(page.items), page.next_key
+            if after is None:
+                return
+
     async def _query(
         self, aws: AwsCaller, condition: str, values: Mapping[str, Any], *, limit: int, index: str | None = None,
         consistent: bool = False, backwards: bool = False, after: Item | None = None,
@@ -104,9 +115,9 @@ class Journal:
 
     # Parts of a transaction
 
-    def new(self, item: Item) -> dict[str, Any]:
-        """Put what must not be there yet."""
-        return self._put(item, "attribute_not_exists(entry)", {})
+    def new(self, item: Item, *, unless: str = "entry") -> dict[str, Any]:
+        """Put what must not be there yet; `unless` names an attribute without which what is there does not count."""
+        return self._put(item, "attribute_not_exists(#u)", {"#u": unless})
 
     def put(self, item: Item, *, expected: tuple[str, Any] | None = None) -> dict[str, Any]:
         """Put in place of whatever is there; `expected` names an attribute and the value that it must still have."""

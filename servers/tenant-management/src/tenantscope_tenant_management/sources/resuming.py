@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from tenantscope_core.credentials.errors import AwsError
@@ -42,19 +43,18 @@ class Resuming:
         left = 0
         unfinished = await self._sources.taking_in.store.unfinished(self._fleet, limit=AT_ONCE)
         for tenant, kind in unfinished:
-            left += not await self._guarded(tenant, kind, self._workflow)
-        waiting = await self._sources.journal.found(self._fleet, EVENTS_WAITING, limit=AT_ONCE)
-        for tenant in dict.fromkeys(str(item["tenantId"]) for item in waiting.items):
-            left += not await self._guarded(tenant, "events", self._events)
-        more = len(unfinished) == AT_ONCE or waiting.next_key is not None
-        self._say(
-            f"resume: {len(unfinished)} workflows, {len(waiting.items)} events{'; there is more' if more else ''}"
-        )
+            left += not await self._guarded(tenant, kind, partial(self._workflow, tenant, kind))
+        found = self._sources.journal.all_found(self._fleet, EVENTS_WAITING, limit=AT_ONCE)
+        waiting = [str(item["tenantId"]) async for item in found]
+        for tenant in dict.fromkeys(waiting):
+            left += not await self._guarded(tenant, "events", partial(self._events, tenant))
+        more = AT_ONCE in (len(unfinished), len(waiting))
+        self._say(f"resume: {len(unfinished)} workflows, {len(waiting)} events{'; there may be more' if more else ''}")
         return left
 
-    async def _guarded(self, tenant: str, what: str, work: Callable[[str, str], Awaitable[str]]) -> bool:
+    async def _guarded(self, tenant: str, what: str, work: Callable[[], Awaitable[str]]) -> bool:
         try:
-            told = await work(tenant, what)
+            told = await work()
         except (ToolFailure, AwsError) as error:
             failure = error.as_failure() if isinstance(error, AwsError) else error
             self._say(f"{tenant}: {what} stopped: {failure.sentence}")
@@ -62,25 +62,22 @@ class Resuming:
         self._say(f"{tenant}: {told}")
         return True
 
-    async def _workflow(self, tenant: str, kind: str) -> str:
+    async def _workflow(self, tenant: str, kind: Kind) -> str:
         call = await self._call(tenant)
-        flow = await (self._taken_in(call, tenant) if kind == "onboarding" else self._let_go(call, tenant))
+        begun = await self._sources.taking_in.store.read(call.aws, tenant, kind)
+        if begun is None or begun.finished:  # since it was listed
+            return f"{kind} is over"
+        flow = await (self._taken_in(call, tenant, begun) if kind == "onboarding" else self._let_go(call, tenant))
         return f"{flow.kind} {flow.state}, {flow.ended} of {len(flow.steps)} steps"
 
-    async def _taken_in(self, call: Call[Any], tenant: str) -> Workflow:
-        flow = await self._read(call, tenant, "onboarding")
-        return await self._sources.taking_in.take_in(call, tenant, flow.id, flow.digest, None)
+    async def _taken_in(self, call: Call[Any], tenant: str, begun: Workflow) -> Workflow:
+        return await self._sources.taking_in.take_in(call, tenant, begun.id, begun.digest, None)
 
     async def _let_go(self, call: Call[Any], tenant: str) -> Workflow:
         record = await self._sources.tenants.read(call, tenant)
         return await self._sources.letting_go.let_go(call, record, export=True, note=None)
 
-    async def _read(self, call: Call[Any], tenant: str, kind: Kind) -> Workflow:
-        flow = await self._sources.taking_in.store.read(call.aws, tenant, kind)
-        assert flow is not None
-        return flow
-
-    async def _events(self, tenant: str, _: str) -> str:
+    async def _events(self, tenant: str) -> str:
         sent = await self._sources.recorder.send_waiting(await self._call(tenant), tenant)
         return f"{sent} events sent"
 

@@ -102,7 +102,8 @@ class TakingIn:
             if request is not None
             else await self.known(call, tenant, key, asked)
         )
-        assert flow is not None
+        if flow is None:
+            raise Conflict("Another call has undone what was begun of it.")
         flow = await self.runner.run(call, tenant, flow, self.steps(), report=call.report_progress, undoes=True)
         if flow.state == "undone":
             await self._give_up(call, tenant, flow)
