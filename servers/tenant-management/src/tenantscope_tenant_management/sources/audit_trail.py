@@ -8,8 +8,8 @@ from typing import Any
 from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.stores.aws import AwsCaller
 
-from tenantscope_tenant_management.audit import Entry, broken_at
-from tenantscope_tenant_management.sources.journal import Item, Journal, audit_key, entry_of
+from tenantscope_tenant_management.audit import Entry, Head, broken_at
+from tenantscope_tenant_management.sources.journal import DamagedHead, Item, Journal, audit_key, readable
 
 _FIRST, _LAST = "audit:", "audit;"
 FLEET_WITHOUT_SINCE = timedelta(days=730)
@@ -50,13 +50,13 @@ class Trail:
         after: Item | None = None
         for _ in range(1_000):  # a page is a hundred: no trail is longer
             page = await self._journal.listed(aws, tenant, _FIRST, _LAST, limit=100, newest=True, after=after)
-            for item in page.items:
-                if int(item["seq"]) == seq:
-                    entry = entry_of(item)
+            entries = readable(page.items)
+            for entry in entries:
+                if entry.seq == seq:
                     broken = broken_at([entry])
                     return Found([entry], True, broken is None, broken)
             after = page.next_key
-            if after is None or (page.items and int(page.items[-1]["seq"]) < seq):
+            if after is None or (entries and entries[-1].seq < seq):
                 break
         raise NotFound("The tenant's trail has no event of this number.", parameter="seq")
 
@@ -73,13 +73,13 @@ class Trail:
             None if after is None else {"tenantId": tenant, "entry": audit_key(after["at"], after["seq"])}
         )
         page = await self._journal.listed(aws, tenant, first, last, limit=limit, newest=True, after=start)
-        entries = [entry_of(item) for item in page.items]
-        head = await self._journal.head(aws, tenant) if after is None and until is None else None
+        entries = readable(page.items)
+        head = await self._head(aws, tenant) if after is None and until is None else None
         if head is not None and entries and head.seq > entries[0].seq:
             # Somebody wrote between the two reads: the newest entry is the page's, unless it was taken away.
             later = await self._journal.listed(aws, tenant, first, last, limit=limit, newest=True)
-            entries, page = [entry_of(item) for item in later.items], later
-            head = await self._journal.head(aws, tenant) if entries and entries[0].seq < head.seq else None
+            entries, page = readable(later.items), later
+            head = await self._head(aws, tenant) if entries and entries[0].seq < head.seq else None
         ends = since is None and page.next_key is None
         broken = broken_at(list(reversed(entries)), head=head if since is None else None, begins=ends)
         if broken is None and after is not None and (entries or ends):
@@ -87,6 +87,13 @@ class Trail:
             broken = None if newest == expected else expected
         newest = head.hash if head is not None and head.seq else None
         return Found(entries, page.next_key is None, broken is None, broken, newest)
+
+    async def _head(self, aws: AwsCaller, tenant: str) -> Head:
+        """The head; where it cannot be read one that no entry is, so that the chain is told to be broken."""
+        try:
+            return await self._journal.head(aws, tenant)
+        except DamagedHead:
+            return Head(0, "", None)
 
     async def of_all(
         self,
@@ -113,7 +120,7 @@ class Trail:
                 return Found(entries, True)
             room = limit + 2 - len(entries)  # one more than shown, and the one that the cursor names
             page = await self._journal.found(aws, f"audit:{month}", limit=room, newest=True, between=(first, last))
-            entries += [entry for entry in map(entry_of, page.items) if _sort(entry) < last]
+            entries += [entry for entry in readable(page.items) if _sort(entry) < last]
             if len(entries) > limit:
                 return Found(entries[:limit], False)
             month = _before(month)

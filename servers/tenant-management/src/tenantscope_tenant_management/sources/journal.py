@@ -2,7 +2,8 @@
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +13,13 @@ from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.audit import Actor, Entry, Head
 
+log = logging.getLogger(__name__)
+
 BY_KIND = "byKind"
 HEAD = "audit-head"
 EVENTS_WAITING = "event:waiting"
+_MOST_ENTRIES = 10**12  # as many digits as a key has room for
+_UNREADABLE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 
 Item = dict[str, Any]
 
@@ -47,6 +52,14 @@ class Page:
     next_key: Item | None
 
 
+class DamagedHead(Exception):
+    """The head of a tenant's chain cannot be read; `item` is what stands there."""
+
+    def __init__(self, item: Item) -> None:
+        super().__init__("the head of an audit trail cannot be read")
+        self.item = item
+
+
 class Journal:
     """Reads the journal with the session of the call, and makes the parts of a transaction that write to it."""
 
@@ -61,9 +74,34 @@ class Journal:
         return page.items[0] if page.items else None
 
     async def head(self, aws: AwsCaller, tenant: str) -> Head:
-        """The newest entry of a tenant's chain."""
+        """The newest entry of a tenant's chain.
+
+        Raises:
+            DamagedHead: What is kept of it is none: a tenant's session can put items here.
+        """
         item = await self.get(aws, tenant, HEAD)
-        return Head.none() if item is None else Head(int(item["seq"]), item["hash"], datetime.fromisoformat(item["at"]))
+        if item is None or item.keys() == {"tenantId", "entry"}:
+            return Head.none()
+        try:
+            head = Head(int(item["seq"]), _text(item["hash"]), datetime.fromisoformat(item["at"]))
+        except _UNREADABLE:
+            raise DamagedHead(item) from None
+        if not 0 < head.seq < _MOST_ENTRIES or head.at is None or head.at.tzinfo is None:
+            raise DamagedHead(item)
+        return head
+
+    async def mend_head(self, aws: AwsCaller, damaged: "DamagedHead") -> None:
+        """Let the newest entry that can be read be the head again, unless somebody else has mended it."""
+        item = damaged.item
+        page = await self.listed(aws, item["tenantId"], "audit:", "audit;", limit=100, newest=True)
+        entries = [entry for entry in readable(page.items) if 0 < entry.seq < _MOST_ENTRIES]
+        log.error("the head of a tenant's audit trail was damaged, and is mended from its newest entry")
+        fresh: Item = {"tenantId": item["tenantId"], "entry": HEAD}
+        if entries:
+            fresh |= {"seq": entries[0].seq, "hash": entries[0].hash, "at": _time(entries[0].at)}
+        kept = item.get("hash")
+        part = self.new(fresh, unless="hash") if kept is None else self.put(fresh, expected=("hash", kept))
+        await aws.call("dynamodb", "put_item", **part["Put"])
 
     async def has(self, aws: AwsCaller, entry: Entry) -> bool:
         """Whether an audit entry was written, as far as can be found out now."""
@@ -96,6 +134,17 @@ class Journal:
             condition, values = f"{condition} AND begins_with(kindSort, :p)", values | {":p": prefix}
         return await self._query(aws, condition, values, limit=limit, index=BY_KIND, backwards=newest, after=after)
 
+    async def all_found(self, aws: AwsCaller, kind: str, *, limit: int) -> AsyncGenerator[Item]:
+        """The first `limit` items of all tenants by kind, over as many pages as they take: one holds 1 MB."""
+        after: Item | None = None
+        while limit > 0:
+            page = await self.found(aws, kind, limit=limit, after=after)
+            for item in page.items:
+                yield item
+            limit, after = limit - len(page.items), page.next_key
+            if after is None:
+                return
+
     async def _query(
         self, aws: AwsCaller, condition: str, values: Mapping[str, Any], *, limit: int, index: str | None = None,
         consistent: bool = False, backwards: bool = False, after: Item | None = None,
@@ -113,9 +162,9 @@ class Journal:
 
     # Parts of a transaction
 
-    def new(self, item: Item) -> dict[str, Any]:
-        """Put what must not be there yet."""
-        return self._put(item, "attribute_not_exists(entry)", {})
+    def new(self, item: Item, *, unless: str = "entry") -> dict[str, Any]:
+        """Put what must not be there yet; `unless` names an attribute without which what is there does not count."""
+        return self._put(item, "attribute_not_exists(#u)", {"#u": unless})
 
     def put(self, item: Item, *, expected: tuple[str, Any] | None = None) -> dict[str, Any]:
         """Put in place of whatever is there; `expected` names an attribute and the value that it must still have."""
@@ -127,7 +176,7 @@ class Journal:
     def entry(self, entry: Entry, head: Head) -> list[dict[str, Any]]:
         """Add an audit entry after `head`, which must still be the newest."""
         now = {"tenantId": entry.tenant, "entry": HEAD, "seq": entry.seq, "hash": entry.hash, "at": _time(entry.at)}
-        follows = self.new(now) if head.seq == 0 else self.put(now, expected=("hash", head.hash))
+        follows = self.new(now, unless="hash") if head.seq == 0 else self.put(now, expected=("hash", head.hash))
         return [self.new(item_of(entry)), follows]
 
     def _put(
@@ -166,6 +215,27 @@ def entry_of(item: Item) -> Entry:
     )  # fmt: skip
 
 
+def readable(items: Sequence[Item]) -> list[Entry]:
+    """The audit entries among items; what is none is left out, and so missing from its chain."""
+    entries: list[Entry] = []
+    for item in items:
+        try:
+            entry = entry_of(item)
+            is_one = entry.actor.audience in ("tenant", "provider") and all(
+                isinstance(entry.shown.get(side, {}), dict) for side in ("before", "after")
+            )
+            for text in (entry.action, entry.actor.subject, entry.digest, entry.previous, entry.hash):
+                _text(text)
+            is_one = is_one and all(map(_text, entry.actor.agents)) and entry.at.tzinfo is not None
+        except _UNREADABLE:
+            is_one = False
+        else:
+            entries += [entry] if is_one else []
+        if not is_one:
+            log.error("an entry of a tenant's audit trail cannot be read, and is missing from it")
+    return entries
+
+
 def audit_key(at: str, seq: int) -> str:
     """Where an entry stands among its tenant's: by time, then by number."""
     return f"audit:{at}:{seq:012d}"
@@ -179,6 +249,12 @@ def event_item(tenant: str, number: int, at: datetime, fields: Sequence[str], de
         "kindSort": f"{_time(at)}:{tenant}:{number:012d}", "source": source, "detailType": detail_type,
         "detail": json.dumps(detail, sort_keys=True),
     }  # fmt: skip
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _time(moment: datetime) -> str:

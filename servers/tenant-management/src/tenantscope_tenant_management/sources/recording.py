@@ -14,7 +14,7 @@ from tenantscope_core.stores.aws import AwsCaller, require_owner
 from tenantscope_tenant_management.audit import Actor, Entry, Head, Note, next_entry
 from tenantscope_tenant_management.events import Event
 from tenantscope_tenant_management.sources.event_bus import EventBus
-from tenantscope_tenant_management.sources.journal import Item, Journal, event_item
+from tenantscope_tenant_management.sources.journal import DamagedHead, Item, Journal, event_item
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
 
 MOST_TRIES = 10
@@ -89,7 +89,11 @@ class Recorder:
         """
         require_owner(call.aws, tenant)
         for tried in range(MOST_TRIES):
-            head = await self._journal.head(call.aws, tenant)
+            try:
+                head = await self._journal.head(call.aws, tenant)
+            except DamagedHead as damaged:
+                await self._mend(call, damaged)
+                continue
             entry = self._entry(call, tenant, head, note, change)
             waiting = self._waiting(entry, events)
             items = [*self._change(change), *parts, *map(self._journal.new, waiting), *self._journal.entry(entry, head)]
@@ -110,6 +114,13 @@ class Recorder:
         if call.caller.is_provider:
             await self._bus.send(call.aws, waiting)
         return entry
+
+    async def _mend(self, call: Asked, damaged: DamagedHead) -> None:
+        try:
+            await self._journal.mend_head(call.aws, damaged)
+        except AwsError as error:
+            if error.code != "ConditionalCheckFailedException":
+                raise
 
     async def send_waiting(self, call: Asked, tenant: str) -> int:
         """Send what an earlier call could not send of one tenant's events; 0 where none waits any more."""

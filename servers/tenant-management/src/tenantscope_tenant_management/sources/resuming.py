@@ -4,7 +4,8 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.credentials.session import TenantSession
@@ -42,19 +43,18 @@ class Resuming:
         left = 0
         unfinished = await self._sources.taking_in.store.unfinished(self._fleet, limit=AT_ONCE)
         for tenant, kind in unfinished:
-            left += not await self._guarded(tenant, kind, self._workflow)
-        waiting = await self._sources.journal.found(self._fleet, EVENTS_WAITING, limit=AT_ONCE)
-        for tenant in dict.fromkeys(str(item["tenantId"]) for item in waiting.items):
-            left += not await self._guarded(tenant, "events", self._events)
-        more = len(unfinished) == AT_ONCE or waiting.next_key is not None
-        self._say(
-            f"resume: {len(unfinished)} workflows, {len(waiting.items)} events{'; there is more' if more else ''}"
-        )
+            left += not await self._guarded(tenant, kind, partial(self._workflow, tenant, kind))
+        found = self._sources.journal.all_found(self._fleet, EVENTS_WAITING, limit=AT_ONCE)
+        waiting = [str(item["tenantId"]) async for item in found]
+        for tenant in dict.fromkeys(waiting):
+            left += not await self._guarded(tenant, "events", partial(self._events, tenant))
+        more = AT_ONCE in (len(unfinished), len(waiting))
+        self._say(f"resume: {len(unfinished)} workflows, {len(waiting)} events{'; there may be more' if more else ''}")
         return left
 
-    async def _guarded(self, tenant: str, what: str, work: Callable[[str, str], Awaitable[str]]) -> bool:
+    async def _guarded(self, tenant: str, what: str, work: Callable[[], Awaitable[str]]) -> bool:
         try:
-            told = await work(tenant, what)
+            told = await work()
         except (ToolFailure, AwsError) as error:
             failure = error.as_failure() if isinstance(error, AwsError) else error
             self._say(f"{tenant}: {what} stopped: {failure.sentence}")
@@ -62,9 +62,9 @@ class Resuming:
         self._say(f"{tenant}: {told}")
         return True
 
-    async def _workflow(self, tenant: str, kind: str) -> str:
+    async def _workflow(self, tenant: str, kind: Kind) -> str:
         call = await self._call(tenant)
-        flow = await self._sources.taking_in.store.read(call.aws, tenant, cast(Kind, kind))
+        flow = await self._sources.taking_in.store.read(call.aws, tenant, kind)
         if flow is None or flow.finished:  # the index that it was found by is a little behind
             return f"{kind} is over already"
         taking_in = self._sources.taking_in
@@ -82,7 +82,7 @@ class Resuming:
         record = await self._sources.tenants.read(call, tenant)
         return await self._sources.letting_go.let_go(call, record, export=True, note=None)
 
-    async def _events(self, tenant: str, _: str) -> str:
+    async def _events(self, tenant: str) -> str:
         if await self._sources.recorder.send_waiting(await self._call(tenant), tenant):
             raise Unavailable("The event bus could not be told; it will be told later.")
         return "events sent"

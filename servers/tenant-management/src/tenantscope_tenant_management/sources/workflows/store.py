@@ -3,6 +3,7 @@
 from typing import Any
 
 from tenantscope_core.credentials.errors import AwsError
+from tenantscope_core.results.errors import DataFault
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.sources.journal import Item, Journal
@@ -22,15 +23,24 @@ class WorkflowStore:
         self._journal = journal
 
     async def read(self, aws: AwsCaller, tenant: str, kind: Kind) -> Workflow | None:
-        """The workflow of a kind; None where there never was one."""
+        """The workflow of a kind; None where there never was one.
+
+        Raises:
+            DataFault: What is kept of it cannot be read.
+        """
         item = await self._journal.get(aws, tenant, _key(kind))
-        return None if item is None or "document" not in item else from_document(item["document"])
+        if item is None or "document" not in item:
+            return None
+        try:
+            return from_document(item["document"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise DataFault(f"What the journal keeps of this tenant's {kind} cannot be read.") from None
 
     def part(self, tenant: str, flow: Workflow, before: Workflow | None) -> dict[str, Any]:
         """The part of a transaction that writes a workflow in place of what was there."""
         item = _item(tenant, flow)
         return (
-            self._journal.new(item)
+            self._journal.new(item, unless="document")
             if before is None
             else self._journal.put(item, expected=("revision", before.revision))
         )
@@ -51,9 +61,13 @@ class WorkflowStore:
                 raise Overtaken from error
 
     async def unfinished(self, aws: AwsCaller, *, limit: int) -> list[tuple[str, Kind]]:
-        """Tenants whose workflows are not finished, the longest waiting first; for the fleet's session."""
-        page = await self._journal.found(aws, OPEN, limit=limit)
-        return [(item["tenantId"], from_document(item["document"]).kind) for item in page.items]
+        """Tenants whose workflows are not finished, the longest waiting first; for the fleet's session.
+
+        What claims to be one, and stands where none is kept, is left out.
+        """
+        kinds: dict[str, Kind] = {_key(kind): kind for kind in ("onboarding", "offboarding")}
+        found = self._journal.all_found(aws, OPEN, limit=limit)
+        return [(item["tenantId"], kinds[item["entry"]]) async for item in found if item["entry"] in kinds]
 
 
 def _key(kind: Kind) -> str:
