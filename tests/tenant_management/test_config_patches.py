@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_tenant_management.changes import with_config
-from tenantscope_tenant_management.config_patch import MAX_BYTES, MAX_DEPTH, patched, require_fit
+from tenantscope_tenant_management.config_patch import MAX_BYTES, MAX_DEPTH, patched, require_fit, require_quick
 from tenantscope_tenant_management.registry import config_of
 
 NOW = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
@@ -94,7 +94,7 @@ def test_a_patch_may_be_nested_as_deep_as_is_said_and_no_deeper(kind: type):
 def test_settings_are_bounded_in_bytes_whatever_their_letters(sign: str):
     room = (MAX_BYTES - len('{"a":""}')) // len(sign.encode())
     assert patched({}, {"a": sign * room})
-    with pytest.raises(InvalidArgument, match="at most 32,768 are kept"):
+    with pytest.raises(InvalidArgument, match=f"at most {MAX_BYTES:,} are kept"):
         patched({}, {"a": sign * (room + 1)})
 
 
@@ -210,3 +210,23 @@ def test_a_long_rule_and_a_rule_that_nothing_fits_are_told_short():
 def test_settings_that_fit_and_settings_without_a_schema_pass():
     require_fit({"theme": "dark", "seats": 5, "rows": [[1], []]}, SCHEMA)
     require_fit({"theme": OURS}, None)
+
+
+SLOW: list[dict[str, Any]] = [
+    {"properties": {"mail": {"pattern": "^([a-z0-9]+[._-]?)+@"}}},
+    {"properties": {"mail": {"pattern": "[a-z]+$"}}},
+    {"properties": {"name": {"pattern": "^a*b*c*$"}}},
+    {"properties": {"list": {"type": "array", "uniqueItems": True}}},
+    {"anyOf": [{"patternProperties": {"^x-": {}}}]},
+]
+
+
+@pytest.mark.parametrize("slow", SLOW, ids=["nested", "anywhere", "cubic", "unique", "names"])
+def test_a_schema_that_can_take_for_ever_is_refused_when_the_server_starts(slow: dict[str, Any]):
+    with pytest.raises(ValueError, match="for ever"):
+        require_quick(slow)
+
+
+@pytest.mark.parametrize("pattern", ["^#[0-9a-f]{6}$", "^[a-z]{2}-[A-Z]{2}$", r"^\(a+\)$", "^[a-z][a-z0-9_-]*$"])
+def test_a_schema_with_plain_patterns_is_not(pattern: str):
+    require_quick({"properties": {"pattern": {"type": "string", "pattern": pattern}, "uniqueItems": {"type": "array"}}})

@@ -38,7 +38,7 @@ def patched(settings: Settings, patch: Settings) -> dict[str, Any]:
 def require_fit(settings: Settings, schema: Schema | None, *, parameter: str = "patch") -> None:
     """Let settings pass that the company's schema allows.
 
-    The schema is the operator's own, and trusted: a pattern in it that takes long on some texts takes that time here.
+    The schema is one that `require_quick` let pass.
 
     Raises:
         InvalidArgument: They do not fit; the sentence names the place and what the schema asks there, never a value.
@@ -61,6 +61,33 @@ def require_fit(settings: Settings, schema: Schema | None, *, parameter: str = "
         f"`{fault.validator}` asks {shown}.",
         parameter=parameter,
     )
+
+
+def require_quick(schema: Any) -> None:
+    """Let a schema pass that takes no long time whatever it is asked about: it is asked between other calls.
+
+    Raises:
+        ValueError: It has what can take for ever; the message is one sentence that says what.
+    """
+    if isinstance(schema, list):
+        for each in cast(list[Any], schema):
+            require_quick(each)
+    if not isinstance(schema, Mapping):
+        return
+    for name, value in cast(Schema, schema).items():
+        if (name == "uniqueItems" and value is True) or (name == "patternProperties" and value):
+            raise ValueError(f"`{name}` can take for ever on some settings; describe them without it")
+        if name == "pattern" and isinstance(value, str) and not _is_quick(value):
+            raise ValueError(
+                "a `pattern` must begin with ^ and have no group and at most two of * + {n,}; others can take for ever"
+            )
+        require_quick(value)
+
+
+def _is_quick(pattern: str) -> bool:
+    """Whether its time grows with the square of a text at most: no repetition is within another."""
+    plain = re.sub(r"\\.", "", pattern)
+    return pattern.startswith("^") and "(" not in plain and len(re.findall(r"[*+]|\{\d*,\}", plain)) <= 2
 
 
 def _place(path: Iterable[str | int]) -> str:

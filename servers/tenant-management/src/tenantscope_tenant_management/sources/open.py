@@ -19,6 +19,7 @@ from tenantscope_core.serving.spec import Runtime
 from tenantscope_core.tool import Call, Tool
 
 from tenantscope_tenant_management.arns import Place
+from tenantscope_tenant_management.config_patch import require_quick
 from tenantscope_tenant_management.events import Plane
 from tenantscope_tenant_management.isolation import Setup
 from tenantscope_tenant_management.policy_reading import EVENTS, OBJECTS, USERS
@@ -44,7 +45,7 @@ from tenantscope_tenant_management.sources.turns import Turns
 from tenantscope_tenant_management.sources.user_changes import UserChanges
 from tenantscope_tenant_management.sources.workflows import offboarding, onboarding
 from tenantscope_tenant_management.sources.workflows.letting_go import EraseRecord, LettingGo
-from tenantscope_tenant_management.sources.workflows.runner import Runner
+from tenantscope_tenant_management.sources.workflows.runner import Runner, step_seconds
 from tenantscope_tenant_management.sources.workflows.store import WorkflowStore
 from tenantscope_tenant_management.sources.workflows.taking_in import TakingIn
 
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
     from tenantscope_core.stores.valkey import ValkeyStore
 
 _PACKAGE = "tenantscope_tenant_management"
-_SHARE_OF_A_CALL = 0.7
-"""How much of a call's time a workflow takes, so that there is an answer to say how far it is."""
+_TO_ANSWER_SECONDS = 5.0
+"""What is left of a call's time for its answer, when a workflow has taken what it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,9 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     runner: Runner[Call[Any]] = Runner(
         store,
         lease_seconds=settings.workflow_lease_seconds,
-        budget_seconds=settings.call_timeout_seconds * _SHARE_OF_A_CALL,
+        budget_seconds=max(
+            1.0, settings.call_timeout_seconds - step_seconds(settings.workflow_lease_seconds) - _TO_ANSWER_SECONDS
+        ),
         new_owner=_random_text,
         clock=runtime.clock,
     )
@@ -223,8 +226,11 @@ def read_schema(path: Path) -> Mapping[str, Any]:
     try:
         schema: object = json.loads(path.read_text(encoding="utf-8"))
         library.Draft202012Validator.check_schema(schema)
-    except (OSError, ValueError, library.SchemaError):
+        require_quick(schema)
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, library.SchemaError):
         raise WrongSettings([f"{PREFIX}CONFIG_SCHEMA must be a file with a JSON Schema"]) from None
+    except ValueError as fault:
+        raise WrongSettings([f"{PREFIX}CONFIG_SCHEMA: {fault}"]) from None
     return cast(Mapping[str, Any], schema)
 
 

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 MOST_ROUNDS = 1_000
 STEP_SECONDS = 25.0
+_SHARE_OF_A_LEASE = 0.8
+"""A step ends well before the lease does: whoever takes the lease over finds nobody at work."""
 CallT = TypeVar("CallT", bound=Asked)
 Report = Callable[[float, float | None, str | None], Awaitable[None]]
 
@@ -71,6 +73,11 @@ class Step(Protocol[CallT]):
         ...
 
 
+def step_seconds(lease_seconds: float) -> float:
+    """The longest that one step may take under a lease."""
+    return min(STEP_SECONDS, _SHARE_OF_A_LEASE * lease_seconds)
+
+
 class OneWay:
     """A step of a workflow that only goes forward."""
 
@@ -87,6 +94,7 @@ class Runner(Generic[CallT]):
     ) -> None:  # fmt: skip
         self._store = store
         self._lease = timedelta(seconds=lease_seconds)
+        self._step_seconds = step_seconds(lease_seconds)
         self._budget_seconds = budget_seconds
         self._new_owner = new_owner
         self._clock = clock
@@ -124,13 +132,16 @@ class Runner(Generic[CallT]):
             await report(flow.ended, len(flow.steps), step.title)
             try:
                 if flow.state == "undoing":
-                    with anyio.fail_after(STEP_SECONDS):
+                    with anyio.fail_after(self._step_seconds):
                         await step.undo(Work(call, tenant, flow, self._clock()))
                     flow = await self._move(call, tenant, flow, flow.with_step(name, "undone", self._clock(), None, {}))
                 else:
                     flow = await self._forward(call, tenant, flow, step, ends)
             except (ToolFailure, AwsError, TimeoutError) as error:
                 flow = await self._stopped(call, tenant, flow, step, error, undoes=undoes)
+            except Exception:  # a fault of ours: whoever mends it should not wait for the lease as well
+                await self._move(call, tenant, flow, flow.released(f"{step.name}: the server failed"))
+                raise
         if not flow.finished:
             flow = await self._move(call, tenant, flow, flow.released(flow.fault))
         await report(flow.ended, len(flow.steps), None)
@@ -145,7 +156,7 @@ class Runner(Generic[CallT]):
         return await self._move(call, tenant, flow, flow.claimed(owner, self._clock(), self._lease))
 
     async def _forward(self, call: CallT, tenant: str, flow: Workflow, step: Step[CallT], ends: float) -> Workflow:
-        with anyio.fail_after(STEP_SECONDS):
+        with anyio.fail_after(self._step_seconds):
             done = await step.do(Work(call, tenant, flow, self._clock()))
         if not done.again:
             state = "skipped" if done.skipped else "done"
