@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal, cast
 
-from tenantscope_core.results.statuses import ACTIVE_STATUSES, normal_status
+from tenantscope_core.results.statuses import ACTIVE_STATUSES, SWITCHES, normal_status
 
 from tenantscope_tenant_management.models import Quota, TenantProfile, TenantSummary
 from tenantscope_tenant_management.tiers import ENFORCED
@@ -15,8 +15,6 @@ from tenantscope_tenant_management.tiers import ENFORCED
 Status = Literal["active", "trial", "pending", "suspended", "offboarding", "offboarded", "failed"]
 UNKNOWN = "unknown"
 LEAVING = frozenset({"offboarding", "offboarded"})
-SWITCHES = ("sbtaws_active", "isActive")
-"""The Toolkit's soft delete, as it is called now and as it was before."""
 
 
 class DamagedRecord(ValueError):

@@ -35,7 +35,8 @@ class Settings(CoreSettings):
     user_pool_id: str | None = Field(default=None, description="cognito: the pool.")
 
     config_schema: Path | None = Field(
-        default=None, description="A JSON Schema that tenants' settings must fit; any object if unset."
+        default=None,
+        description="A JSON Schema that tenants' settings must fit, its patterns plain (from ^, no groups).",
     )
     resource_tag: str = Field(default="TenantId", description="The tag that says whose a resource is.")
     pool_tag_value: str = Field(default="pool", description="Its value on resources that all tenants share.")

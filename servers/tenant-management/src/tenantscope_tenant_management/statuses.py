@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from tenantscope_core.results.errors import Conflict
-from tenantscope_core.results.statuses import KNOWN_STATUSES
+from tenantscope_core.results.statuses import KNOWN_STATUSES, SWITCHES
 
-from tenantscope_tenant_management.registry import SWITCHES, UNKNOWN
+from tenantscope_tenant_management.registry import UNKNOWN
 
 Action = Literal["activate", "suspend", "resume", "offboard"]
 Reason = Literal["payment_overdue", "security", "abuse", "requested", "maintenance", "other"]
