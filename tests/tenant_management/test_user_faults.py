@@ -36,10 +36,10 @@ from tenant_management.company_users import (
 from tenant_management.conftest import Ask
 from tenantscope_core.results.errors import NotSetUp, Unavailable
 from tenantscope_sandbox import Sandbox
-from tenantscope_tenant_management.sources.cognito_directory import CognitoDirectory
-from tenantscope_tenant_management.sources.external_directory import ExternalDirectory
 from tenantscope_tenant_management.sources.journal import Journal
-from tenantscope_tenant_management.sources.turns import Turns
+from tenantscope_tenant_management.sources.users.cognito_directory import CognitoDirectory
+from tenantscope_tenant_management.sources.users.external_directory import ExternalDirectory
+from tenantscope_tenant_management.sources.users.turns import Turns
 
 DOWN: dict[str, Any] = {"service": "cognito-idp", "kind": "error", "status": 500, "code": "InternalErrorException"}
 THROTTLED: dict[str, Any] = {**DOWN, "status": 400, "code": "TooManyRequestsException"}

@@ -14,7 +14,7 @@ from tenant_management.conftest import Ask
 from tenantscope_core.results.errors import NotFound
 from tenantscope_core.stores.aws import OtherTenant
 from tenantscope_sandbox import Sandbox
-from tenantscope_tenant_management.sources.cognito_directory import CognitoDirectory
+from tenantscope_tenant_management.sources.users.cognito_directory import CognitoDirectory
 
 CHANGES: list[dict[str, Any]] = [
     {"action": "disable"}, {"action": "enable"}, {"action": "remove"}, {"action": "change_role", "role": "admin"},

@@ -17,7 +17,7 @@ from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.changes import changed
 from tenantscope_tenant_management.conflicts import TenantChanged
 from tenantscope_tenant_management.settings import Settings
-from tenantscope_tenant_management.sources.job import Job
+from tenantscope_tenant_management.sources.jobs.job import Job
 from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.open import open_recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def adopt(runtime: Runtime[Settings], aws: TenantSession, arguments: argparse.Namespace) -> int:
     """The command: 0 where every tenant that was found has what it needs, 1 where some could not be changed."""
-    from tenantscope_tenant_management.sources.adopting import Adopter  # not loaded by a server that only answers
+    from tenantscope_tenant_management.sources.jobs.adopting import Adopter  # not loaded by a server that only answers
 
     dry_run: bool = arguments.dry_run
     adopter = Adopter(runtime.settings, aws, clock=runtime.clock, say=_say, dry_run=dry_run)

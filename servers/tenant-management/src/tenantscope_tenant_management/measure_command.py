@@ -22,7 +22,7 @@ async def measure(runtime: Runtime[Settings], aws: TenantSession, arguments: arg
     """
     from tenantscope_core.stores.valkey import ValkeyStore
 
-    from tenantscope_tenant_management.sources.measuring import Measuring
+    from tenantscope_tenant_management.sources.jobs.measuring import Measuring
 
     settings = runtime.settings
     if settings.valkey_url is None:

@@ -21,7 +21,7 @@ async def publish_tiers(runtime: Runtime[Settings], aws: TenantSession, argument
     """The command: 0 where the tiers may be published, or are, and every tenant on them has their terms."""
     from tenantscope_core.serving.owned_files import read_owned  # none of this is loaded by a server that only answers
 
-    from tenantscope_tenant_management.sources.publishing import Publisher
+    from tenantscope_tenant_management.sources.jobs.publishing import Publisher
     from tenantscope_tenant_management.tiers_file import parse_tiers
 
     listed = read_owned(arguments.file, parse_tiers, what="The tiers file")

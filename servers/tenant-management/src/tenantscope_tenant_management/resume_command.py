@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def resume(runtime: Runtime[Settings], aws: TenantSession, arguments: argparse.Namespace) -> int:
     """The command: 0 where nothing is left to go on with."""
-    from tenantscope_tenant_management.sources.resuming import Resuming  # not loaded by a server that only answers
+    from tenantscope_tenant_management.sources.jobs.resuming import Resuming  # not loaded by a server that only answers
 
     async with open_sources(runtime) as sources:
         sources.require_admin()

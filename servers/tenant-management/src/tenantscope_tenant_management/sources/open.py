@@ -26,10 +26,7 @@ from tenantscope_tenant_management.policy_reading import EVENTS, OBJECTS, USERS
 from tenantscope_tenant_management.resources import Marks
 from tenantscope_tenant_management.settings import Settings
 from tenantscope_tenant_management.sources.audit_trail import Trail
-from tenantscope_tenant_management.sources.cognito_directory import CognitoDirectory
-from tenantscope_tenant_management.sources.directory import Directory
 from tenantscope_tenant_management.sources.event_bus import EventBus
-from tenantscope_tenant_management.sources.external_directory import ExternalDirectory
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.journal_erasing import JournalErasing
@@ -41,8 +38,11 @@ from tenantscope_tenant_management.sources.tagged_resources import TaggedResourc
 from tenantscope_tenant_management.sources.tenant_search import TenantSearch
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
-from tenantscope_tenant_management.sources.turns import Turns
-from tenantscope_tenant_management.sources.user_changes import UserChanges
+from tenantscope_tenant_management.sources.users.cognito_directory import CognitoDirectory
+from tenantscope_tenant_management.sources.users.directory import Directory
+from tenantscope_tenant_management.sources.users.external_directory import ExternalDirectory
+from tenantscope_tenant_management.sources.users.turns import Turns
+from tenantscope_tenant_management.sources.users.user_changes import UserChanges
 from tenantscope_tenant_management.sources.workflows import offboarding, onboarding
 from tenantscope_tenant_management.sources.workflows.letting_go import EraseRecord, LettingGo
 from tenantscope_tenant_management.sources.workflows.runner import Runner, step_seconds

@@ -10,8 +10,8 @@ from tenantscope_core.results.errors import ToolFailure
 
 from tenantscope_tenant_management.changes import Record
 from tenantscope_tenant_management.registry import Use, mapping_of, recorded_use, whole
-from tenantscope_tenant_management.sources.directory import Directory, count
 from tenantscope_tenant_management.sources.recording import Asked
+from tenantscope_tenant_management.sources.users.directory import Directory, count
 
 if TYPE_CHECKING:
     from tenantscope_core.metering.use import MeteredUse

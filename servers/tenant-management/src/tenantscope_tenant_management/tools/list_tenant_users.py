@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_tenant_management.sources.directory import MOST_A_PAGE, matching
 from tenantscope_tenant_management.sources.open import Sources
+from tenantscope_tenant_management.sources.users.directory import MOST_A_PAGE, matching
 from tenantscope_tenant_management.user_answers import UserPage, view
 from tenantscope_tenant_management.users import Role, Status
 

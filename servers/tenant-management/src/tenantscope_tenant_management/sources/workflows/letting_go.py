@@ -14,12 +14,12 @@ from tenantscope_tenant_management.events import deprovisioned, offboarding_requ
 from tenantscope_tenant_management.holdings import Held
 from tenantscope_tenant_management.receipts import Receipt, StoreLine
 from tenantscope_tenant_management.registry import mapping_of
-from tenantscope_tenant_management.sources.directory import Directory
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.journal import Item
 from tenantscope_tenant_management.sources.journal_erasing import KEPT, STORE, JournalErasing
 from tenantscope_tenant_management.sources.recording import Change, PartChanged, RecordChanged, Recorder
 from tenantscope_tenant_management.sources.tenants import Tenants
+from tenantscope_tenant_management.sources.users.directory import Directory
 from tenantscope_tenant_management.sources.workflows.offboarding import SECONDS, held, require_no_hold
 from tenantscope_tenant_management.sources.workflows.runner import Done, OneWay, Runner, Step, Work
 from tenantscope_tenant_management.sources.workflows.store import WorkflowStore

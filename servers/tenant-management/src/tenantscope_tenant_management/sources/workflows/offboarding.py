@@ -10,12 +10,12 @@ from tenantscope_core.results.errors import Conflict, Unavailable
 from tenantscope_core.tool import Call
 
 from tenantscope_tenant_management.holdings import Exported, Held
-from tenantscope_tenant_management.sources.directory import Directory, members
 from tenantscope_tenant_management.sources.holdings.export_folder import ExportFolder
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.journal_erasing import JournalErasing
 from tenantscope_tenant_management.sources.tenants import Tenants
-from tenantscope_tenant_management.sources.turns import Turns
+from tenantscope_tenant_management.sources.users.directory import Directory, members
+from tenantscope_tenant_management.sources.users.turns import Turns
 from tenantscope_tenant_management.sources.workflows.runner import Done, OneWay, Step, Work
 
 AnyCall = Call[Any]

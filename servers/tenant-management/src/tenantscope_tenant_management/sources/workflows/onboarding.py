@@ -10,10 +10,10 @@ from tenantscope_core.tool import Call
 from tenantscope_tenant_management.changes import changed, overrides_of, with_config, with_terms
 from tenantscope_tenant_management.events import provisioned
 from tenantscope_tenant_management.registry import config_of, status_of
-from tenantscope_tenant_management.sources.directory import Directory
 from tenantscope_tenant_management.sources.holdings.holding import Holding
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
+from tenantscope_tenant_management.sources.users.directory import Directory
 from tenantscope_tenant_management.sources.workflows.runner import Done, Step, Work
 
 AnyCall = Call[Any]

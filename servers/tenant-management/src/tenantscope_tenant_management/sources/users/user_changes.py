@@ -9,10 +9,10 @@ from tenantscope_core.results.errors import Conflict, NotFound, ToolFailure
 from tenantscope_tenant_management.audit import Note, changes
 from tenantscope_tenant_management.events import Event, user_created, user_deleted
 from tenantscope_tenant_management.registry import LEAVING, DamagedRecord, profile
-from tenantscope_tenant_management.sources.directory import Directory, count, require_other_admin
 from tenantscope_tenant_management.sources.recording import Asked, Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged
-from tenantscope_tenant_management.sources.turns import Turn, Turns
+from tenantscope_tenant_management.sources.users.directory import Directory, count, require_other_admin
+from tenantscope_tenant_management.sources.users.turns import Turn, Turns
 from tenantscope_tenant_management.users import (
     User,
     Wanted,

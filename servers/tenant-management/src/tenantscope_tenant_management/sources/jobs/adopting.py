@@ -16,7 +16,7 @@ from tenantscope_tenant_management.changes import Record, changed
 from tenantscope_tenant_management.conflicts import TenantChanged
 from tenantscope_tenant_management.registry import DamagedRecord
 from tenantscope_tenant_management.settings import Settings
-from tenantscope_tenant_management.sources.job import Job
+from tenantscope_tenant_management.sources.jobs.job import Job
 from tenantscope_tenant_management.sources.journal import Item, Journal
 from tenantscope_tenant_management.sources.open import open_recorder
 from tenantscope_tenant_management.sources.registry_table import ALL_TENANTS, BY_STATUS, BY_TIER, Index, RegistryTable

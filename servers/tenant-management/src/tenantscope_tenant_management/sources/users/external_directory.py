@@ -5,7 +5,7 @@ from typing import NoReturn
 from tenantscope_core.results.errors import NotSetUp
 from tenantscope_core.stores.aws import AwsCaller
 
-from tenantscope_tenant_management.sources.directory import Invitee, UsersPage
+from tenantscope_tenant_management.sources.users.directory import Invitee, UsersPage
 from tenantscope_tenant_management.users import Role, User
 
 

@@ -13,7 +13,7 @@ from tenantscope_core.credentials.errors import AwsError, Fault
 from tenantscope_core.results.errors import Conflict, InvalidArgument, InvalidCursor, NotSetUp, Unavailable
 from tenantscope_core.stores.aws import AwsCaller, require_owner
 
-from tenantscope_tenant_management.sources.directory import MOST_PAGES, Invitee, UsersPage, count
+from tenantscope_tenant_management.sources.users.directory import MOST_PAGES, Invitee, UsersPage, count
 from tenantscope_tenant_management.users import Role, User, is_user_id, role_of, taken, unknown_user
 
 TENANT, TIER, ROLE = "custom:tenantId", "custom:tenantTier", "custom:tenantRole"

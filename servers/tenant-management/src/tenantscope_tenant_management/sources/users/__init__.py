@@ -1,0 +1,1 @@
+"""A tenant's users: where they are kept, and how they are changed one at a time."""
