@@ -9,7 +9,7 @@ import anyio
 import pytest
 from catalogue import StandingServer
 from conformance.node import Done, Node
-from contract.calls import audiences, some_call, working_arguments
+from contract.calls import MADE, audiences, some_call, working_arguments
 from fixtures.serving import Served, console_script, environment_of, serve_on_port
 from tenantscope_core.identity.caller import Audience
 from tenantscope_sandbox import Sandbox
@@ -88,6 +88,10 @@ async def test_every_answer_and_every_error_of_every_tool_passes_the_typescript_
     token = served.token("acme" if audience is Audience.TENANT else None)
     tools = audiences(server.spec, audience)
     calls: list[dict[str, Any]] = []
+    for tool in [tool for tool in tools if tool.name in MADE]:  # once done, a change keeps the version that others name
+        await served.asking(token)(
+            tool.name, await working_arguments(server.spec, tool, audience, served.asking(token))
+        )
     for tool in tools:
         given = await working_arguments(server.spec, tool, audience, served.asking(token))
         calls += [{"name": tool.name, "arguments": each} for each in (given, {**given, "colour": "red"})]

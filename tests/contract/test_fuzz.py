@@ -16,6 +16,7 @@ from contract.calls import arguments_for, audiences, some_call, working_argument
 from contract.schemas import input_of
 from fixtures.leaks import assert_tells_nothing_of_the_inside, secrets_of
 from fixtures.serving import ACCEPT, SERVERS, Served, answer_of, call_of, environment_of, request_of, serve
+from fixtures.small_company import founded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tenantscope_core.identity.caller import Audience
@@ -115,6 +116,13 @@ def calls(draw: st.DrawFn) -> Asked:
     if draw(st.integers(0, 9)) == 0:
         chosen["tenant_id"] = draw(st.sampled_from(TRAPS) | json_values)
     return Asked(server, tool, audience, chosen)
+
+
+@pytest.fixture(scope="module")
+def small_company() -> Iterator[Sandbox]:
+    """One of its own, in which nobody else writes around the servers."""
+    with founded() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="module")

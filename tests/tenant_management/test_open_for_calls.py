@@ -41,7 +41,8 @@ def loaded(code: str, environment: dict[str, str] | None = None) -> set[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "server", "__main__", "tools", "sources.open", "sources.jobs.resuming", "sources.jobs.publishing", "sources.jobs.adopting",
+        "server", "__main__", "tools", "sources.open", "sources.jobs.resuming", "sources.jobs.publishing",
+        "sources.jobs.adopting",
         "config_patch", "tiers_file", "measure_command", "publish_tiers_command",
     ],
 )  # fmt: skip
