@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fixtures.serving import content_of, error_fields
-from fixtures.small_company import as_item
+from fixtures.small_company import as_item, registered_company
 from tenant_management.company_users import journal, trail
 from tenant_management.conftest import Ask
 from tenant_management.event_queue import EventQueue, job, listening_queue
@@ -16,6 +16,13 @@ CONTROL, APPLICATION = "sbt.control.plane", "sbt.application.plane"
 BUS_DOWN: dict[str, Any] = {
     "service": "events", "action": "PutEvents", "kind": "error", "status": 500, "code": "InternalException",
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small_company() -> Iterator[Sandbox]:
+    """One of its own, for what is counted here."""
+    with registered_company() as (sandbox, _):
+        yield sandbox
 
 
 @pytest.fixture(scope="module")

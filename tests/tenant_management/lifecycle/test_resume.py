@@ -1,9 +1,11 @@
 """The job `resume`: it finishes what calls have left, says what it cannot, and ends with a code that tells which."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fixtures.serving import content_of, error_fields
+from fixtures.small_company import registered_company
 from tenant_management.company_users import Pool, trail
 from tenant_management.conftest import Ask
 from tenant_management.event_queue import job
@@ -13,6 +15,13 @@ COGNITO_DOWN: dict[str, Any] = {
     "service": "cognito-idp", "kind": "error", "status": 500, "code": "InternalErrorException",
 }  # fmt: skip
 AT_ONCE = {"TENANTSCOPE_QUIET_SECONDS": "0"}
+
+
+@pytest.fixture(scope="module")
+def small_company() -> Iterator[Sandbox]:
+    """One of its own, for what is counted here."""
+    with registered_company() as (sandbox, _):
+        yield sandbox
 
 
 async def onboarded(ask: Ask, tenant: str, tier: str = "growth", **more: Any) -> dict[str, Any]:
