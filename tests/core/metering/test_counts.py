@@ -1,5 +1,7 @@
 """Counts reach Valkey seconds later, once each, and no call fails or waits for them."""
 
+import asyncio
+import contextlib
 import logging
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from fixtures.stores import RunningPart
 from fixtures.tcp_proxy import TcpProxy
 from tenantscope_core.admission.limits import Limits
 from tenantscope_core.admission.valkey import ValkeyLedger
-from tenantscope_core.metering.counts import FLUSH_SECONDS, telling
+from tenantscope_core.metering.counts import FLUSH_SECONDS, UseCounts, telling
 from tenantscope_core.metering.use import MeteredUse, read_use
 from tenantscope_core.stores.valkey import ValkeyLimits, ValkeyStore
 from valkey.asyncio import Valkey
@@ -197,6 +199,28 @@ async def test_it_is_told_by_itself_and_the_rest_at_the_end(
                 await anyio.sleep(0.001)
             tasks.cancel_scope.cancel()
     assert not scope.cancelled_caught
+
+
+class LosesACancellation(UseCounts):
+    """As a client's library does that takes it for the end of its own wait."""
+
+    async def keep_telling(self, **_: Any) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await anyio.sleep_forever()
+        await super().keep_telling()
+
+
+async def test_a_cancellation_that_gets_lost_keeps_no_server_from_ending(valkey_store: ValkeyStore, clock: Clock):
+    counts = LosesACancellation(lambda: valkey_store, process="p1", clock=clock)
+
+    async def a_servers_life() -> None:
+        async with telling(counts):
+            await anyio.sleep(0.01)  # the task has begun
+            counts.count(call())
+
+    ended, _ = await asyncio.wait([asyncio.create_task(a_servers_life())], timeout=10)
+    assert ended
+    assert await calls_of(valkey_store, clock) == 1
 
 
 def test_nothing_of_valkeys_library_is_imported_before_something_is_told():

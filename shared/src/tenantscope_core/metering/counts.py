@@ -26,6 +26,8 @@ FLUSH_SECONDS = 2.0
 """The longest that telling takes, at the end of the process too."""
 MAX_TENANTS = 10_000
 _AT_ONCE = 100
+_AGAIN_SECONDS = 0.5
+"""Until what was cancelled and did not end is cancelled again."""
 
 
 class UseCounts:
@@ -116,7 +118,8 @@ async def telling(counts: UseCounts) -> AsyncGenerator[UseCounts]:
     try:
         yield counts
     finally:
-        task.cancel()
         with anyio.CancelScope(shield=True):
-            await asyncio.wait([task])
+            while not task.done():  # a library can lose a cancellation on its way, and this would wait for ever
+                task.cancel()
+                await asyncio.wait([task], timeout=_AGAIN_SECONDS)
             await counts.tell()
