@@ -15,7 +15,8 @@ from tenant_management.conftest import Ask
 from tenantscope_core.credentials.clients import ServiceClients
 from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.audit import broken_at
-from tenantscope_tenant_management.sources.journal import entry_of, plain
+from tenantscope_tenant_management.sources.items import plain
+from tenantscope_tenant_management.sources.journal import entry_of
 
 FRESH = itertools.count(60)
 PASSWORD = "Correct-horse-7"

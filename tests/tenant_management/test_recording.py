@@ -24,8 +24,9 @@ from tenantscope_tenant_management.audit import Note, broken_at
 from tenantscope_tenant_management.changes import changed
 from tenantscope_tenant_management.events import updated
 from tenantscope_tenant_management.settings import Settings
+from tenantscope_tenant_management.sources.items import Item
 from tenantscope_tenant_management.sources.jobs.job import Job
-from tenantscope_tenant_management.sources.journal import Item, Journal, entry_of
+from tenantscope_tenant_management.sources.journal import Journal, entry_of
 from tenantscope_tenant_management.sources.open import open_recorder
 from tenantscope_tenant_management.sources.recording import Change, PartChanged, RecordChanged, Recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable

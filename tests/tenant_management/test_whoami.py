@@ -11,8 +11,9 @@ import pytest
 from fixtures.serving import SERVERS, Served, content_of, environment_of, serve, text_of
 from fixtures.small_company import CROWD, as_item, registered
 from tenant_management.conftest import Ask
+from tenantscope_core.admission.standing import FRESH_FOR
 from tenantscope_sandbox import Sandbox
-from tenantscope_tenant_management.sources.own_session import NOBODYS_KEY, READ_FOR, TRIED_FOR
+from tenantscope_tenant_management.sources.own_session import NOBODYS_KEY, TRIED_FOR
 
 pytestmark = pytest.mark.requirement("isolation-told-truly")
 
@@ -124,7 +125,7 @@ async def test_it_is_tried_once_in_minutes_and_read_once_in_half_a_minute(
         return sum(each["keys"] == [NOBODYS_KEY] for each in asked), len(asked)
 
     assert await asked_of_twenty() == (0, 0)
-    clock.ahead += READ_FOR
+    clock.ahead += FRESH_FOR
     assert await asked_of_twenty() == (0, 2)  # the standing that every call needs, and the record
     clock.ahead += TRIED_FOR
     assert await asked_of_twenty() == (1, 3)
@@ -192,7 +193,7 @@ async def test_the_registrys_tier_and_quotas_are_told_where_they_differ_from_the
             answer = await whoami(served, token)
         assert (answer["tier"], answer["tier_in_registry"]) == ("growth", "enterprise")
         assert answer["limits"] == {"per_minute": 900, "burst": 90, "concurrent": 9}
-        clock.ahead += READ_FOR
+        clock.ahead += FRESH_FOR
         with kept(small_company, tier="enterprise", quotas={"requests_per_minute": 60, "concurrent_requests": 2}):
             answer = await whoami(served, token)
         assert answer["limits"] == {"per_minute": 60, "burst": 15, "concurrent": 2}

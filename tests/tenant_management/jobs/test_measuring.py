@@ -15,7 +15,7 @@ from tenantscope_core.metering.tally import FIELDS, Tally, month_of
 from tenantscope_core.metering.use import add_tallies
 from tenantscope_core.stores.valkey import ValkeyStore
 from tenantscope_sandbox import Sandbox
-from tenantscope_tenant_management.sources.journal import plain
+from tenantscope_tenant_management.sources.items import plain
 
 TENANT, QUIET = "measured", "unmeasured"
 QUOTAS = {"requests_per_month": 100, "answer_tokens_per_month": 50, "users": 10, "requests_per_minute": 60}

@@ -15,8 +15,8 @@ from tenant_management.jobs.conftest import Job
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.settings import Settings
+from tenantscope_tenant_management.sources.items import plain
 from tenantscope_tenant_management.sources.jobs.publishing import Publisher
-from tenantscope_tenant_management.sources.journal import plain
 from tenantscope_tenant_management.tiers import Tier
 
 PROBE = "  probe: {features: [booking], quotas: {users: 3, seats: 7}}\n"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tenantscope_tenant_management.changes import Record, overrides_of
-from tenantscope_tenant_management.registry import has_left, is_leaving
+from tenantscope_tenant_management.registry import is_leaving
 from tenantscope_tenant_management.tiers import Tier, terms
 
 RECORD_TYPE = "tenant"
@@ -18,11 +18,9 @@ def lacking(record: Record, tiers: Mapping[str, Tier]) -> dict[str, Any]:
     Raises:
         DamagedRecord: The tenant's exceptions from its tier's quotas cannot be read.
     """
-    if has_left(record):
+    if is_leaving(record):
         return {}
     added: dict[str, Any] = {}
-    if is_leaving(record):
-        return added
     if record.get("recordType") is None:
         added["recordType"] = RECORD_TYPE
     if record.get("version") is None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
+from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
 from tenantscope_core.results.answers import Answer
 
 
@@ -70,4 +71,6 @@ def lacking(needed: Mapping[str, frozenset[str]], scopes: frozenset[str]) -> lis
 
 def switched_off(tools: Sequence[str], status: str) -> Refusal:
     """What a tenant is told that was served from what is known of it, and soon is not."""
-    return Refusal(tools=list(tools), why=f"the registry has this tenant {status}: refused within 30 seconds")
+    return Refusal(
+        tools=list(tools), why=f"the registry has this tenant {status}: refused within {FELT_WITHIN_SECONDS} seconds"
+    )

@@ -9,7 +9,15 @@ from typing import Any, cast
 
 from tenantscope_core.results.errors import InvalidArgument
 
-from tenantscope_tenant_management.registry import DamagedRecord, as_json, config_of, items_of, mapping_of, whole
+from tenantscope_tenant_management.registry import (
+    DamagedRecord,
+    as_json,
+    config_of,
+    items_of,
+    mapping_of,
+    tags_of,
+    whole,
+)
 from tenantscope_tenant_management.tiers import Terms, Tier, terms
 from tenantscope_tenant_management.tiers_file import MAX_QUOTA, MAX_QUOTAS
 
@@ -59,11 +67,6 @@ def with_terms(
         quotaOverrides=dict(overrides) or None,
         **fields,
     )
-
-
-def tags_of(record: Record) -> dict[str, str]:
-    """A tenant's tags."""
-    return {name: str(value) for name, value in mapping_of(record.get("tags")).items()}
 
 
 def merged_tags(record: Record, patch: Mapping[str, str | None]) -> dict[str, str]:

@@ -38,9 +38,9 @@ def provisioned(record: Record) -> Event:
     return Event(Plane.APPLICATION, "sbt_aws_provisionSuccess", _done(record))
 
 
-def provisioning_failed(record: Record, step: str) -> Event:
-    """A tenant could not be taken in; `step` is where it stopped."""
-    return Event(Plane.APPLICATION, "sbt_aws_provisionFailure", {**_done(record), "step": step})
+def provisioning_failed(record: Record, fault: str) -> Event:
+    """A tenant could not be taken in; `fault` is our own sentence that says why."""
+    return Event(Plane.APPLICATION, "sbt_aws_provisionFailure", {**_done(record), "fault": fault})
 
 
 def activated(record: Record) -> Event:

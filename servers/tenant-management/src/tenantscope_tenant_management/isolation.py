@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
+
 from tenantscope_tenant_management.caller_answers import IsolationLayer
 from tenantscope_tenant_management.policy_reading import (
     EVENTS,
@@ -65,8 +67,8 @@ def of_tenant(setup: Setup, *, holds: bool | None) -> list[IsolationLayer]:
         *layers,
         _server(
             "suspension",
-            "refused unless the registry says active or trial; a change is felt within 30 seconds, or 15 minutes while "
-            "the registry cannot be read",
+            f"refused unless the registry says active or trial; a change is felt within {FELT_WITHIN_SECONDS} seconds, "
+            "or 15 minutes while the registry cannot be read",
         ),
     ]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import Field
+from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
 from tenantscope_core.results.answers import Answer
 
 from tenantscope_tenant_management.holdings import Held
@@ -85,7 +86,9 @@ class StatusChange(Answer):
     after: str
     version: int
     changed: bool = Field(description="False where it was only tried, or was so already.")
-    followed_within_seconds: int = Field(default=30, description="When every server follows, at the latest.")
+    followed_within_seconds: int = Field(
+        default=FELT_WITHIN_SECONDS, description="When every server follows, at the latest."
+    )
     leaving: Leaving | None = None
     confirmation: str | None = Field(
         default=None, description="Pass it to do it; good for 15 minutes and this version."

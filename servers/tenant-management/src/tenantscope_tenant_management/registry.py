@@ -24,11 +24,6 @@ class DamagedRecord(ValueError):
 _TEXTS = ("tenantId", "tenantName", "tenantStatus", "tier")
 
 
-def stored_status(status: Status) -> str:
-    """A status as the table spells it: `Active`."""
-    return status.capitalize()
-
-
 @dataclass(frozen=True, slots=True)
 class Use:
     """How much of a quota is used; `at_least` where counting stopped there."""
@@ -93,9 +88,14 @@ def summary(item: Mapping[str, Any]) -> TenantSummary:
         name=item["tenantName"],
         status=status_of(item),
         tier=item.get("tier", ""),
-        tags={name: str(value) for name, value in mapping_of(item.get("tags")).items()},
+        tags=tags_of(item),
         last_active=_time(item.get("lastActiveAt")),
     )
+
+
+def tags_of(item: Mapping[str, Any]) -> dict[str, str]:
+    """A tenant's tags."""
+    return {name: str(value) for name, value in mapping_of(item.get("tags")).items()}
 
 
 def is_leaving(item: Mapping[str, Any]) -> bool:

@@ -7,10 +7,8 @@ from contextlib import asynccontextmanager
 from tenantscope_core.admission.ledger import Bound, Ledger, Refusal
 from tenantscope_core.admission.limits import Limits, TierLimits
 from tenantscope_core.admission.quotas import NO_QUOTAS, Quotas
+from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
 from tenantscope_core.results.errors import RateLimited
-
-NO_CALLS_RETRY_SECONDS = 30.0
-"""When to come back where a quota allows no calls: how long a change of it may take to be felt."""
 
 
 def _new_lease() -> str:
@@ -58,7 +56,7 @@ def require_calls(quotas: Quotas) -> None:
     if quotas.allow_no_calls:
         raise RateLimited(
             "This tenant's quota allows no calls; the SaaS company can raise it.",
-            retry_after_seconds=NO_CALLS_RETRY_SECONDS,
+            retry_after_seconds=float(FELT_WITHIN_SECONDS),
         )
 
 

@@ -17,7 +17,8 @@ from tenantscope_core.stores.aws import AwsCaller
 
 log = logging.getLogger(__name__)
 
-FRESH_FOR = timedelta(seconds=30)  # how long a suspension, or a change of tier or quota, may take to be felt
+FELT_WITHIN_SECONDS = 30  # a suspension, or a change of tier or quota
+FRESH_FOR = timedelta(seconds=FELT_WITHIN_SECONDS)
 TRUSTED_FOR = timedelta(minutes=15)  # how long an active tenant keeps working while the registry is unreachable
 ASK_AGAIN_AFTER = timedelta(seconds=5)  # between attempts while it is unreachable
 GOES_ON_FOR = FRESH_FOR + ASK_AGAIN_AFTER  # what was read longer ago is not gone by while another call asks

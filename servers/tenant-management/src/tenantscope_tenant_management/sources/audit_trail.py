@@ -9,7 +9,8 @@ from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.audit import Entry, Head, broken_at
-from tenantscope_tenant_management.sources.journal import DamagedHead, Item, Journal, audit_key, readable
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import DamagedHead, Journal, audit_key, fleet_key, readable
 
 _FIRST, _LAST = "audit:", "audit;"
 FLEET_WITHOUT_SINCE = timedelta(days=730)
@@ -112,7 +113,7 @@ class Trail:
         """
         end = min(until or now + _AHEAD, now + _AHEAD)
         first = _iso(since or now - FLEET_WITHOUT_SINCE)
-        last = _iso(end) if after is None else f"{after['at']}:{after['tenant']}:{after['seq']:012d}"
+        last = _iso(end) if after is None else fleet_key(after["at"], after["tenant"], after["seq"])
         entries: list[Entry] = []
         month = last[:7]
         for _ in range(_MOST_MONTHS):
@@ -120,15 +121,15 @@ class Trail:
                 return Found(entries, True)
             room = limit + 2 - len(entries)  # one more than shown, and the one that the cursor names
             page = await self._journal.found(aws, f"audit:{month}", limit=room, newest=True, between=(first, last))
-            entries += [entry for entry in readable(page.items) if _sort(entry) < last]
+            entries += [entry for entry in readable(page.items) if _place(entry) < last]
             if len(entries) > limit:
                 return Found(entries[:limit], False)
             month = _before(month)
         raise InvalidArgument("since is more than ten years ago; ask for less.", parameter="since")
 
 
-def _sort(entry: Entry) -> str:
-    return f"{_iso(entry.at)}:{entry.tenant}:{entry.seq:012d}"
+def _place(entry: Entry) -> str:
+    return fleet_key(_iso(entry.at), entry.tenant, entry.seq)
 
 
 def _iso(moment: datetime) -> str:

@@ -11,7 +11,8 @@ from tenantscope_core.results.errors import ToolFailure
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.events import Event, Plane
-from tenantscope_tenant_management.sources.journal import EVENTS_WAITING, Item, Journal
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import EVENTS_WAITING, Journal
 
 log = logging.getLogger(__name__)
 

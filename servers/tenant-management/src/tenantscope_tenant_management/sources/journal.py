@@ -1,10 +1,8 @@
 """The journal table: audit entries, events not yet sent, tags to find tenants by, workflows; written all or nothing."""
 
-import functools
 import json
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +10,7 @@ from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.audit import Actor, Entry, Head
+from tenantscope_tenant_management.sources.items import Item, Page, page_of, typed
 
 log = logging.getLogger(__name__)
 
@@ -20,36 +19,6 @@ HEAD = "audit-head"
 EVENTS_WAITING = "event:waiting"
 _MOST_ENTRIES = 10**12  # as many digits as a key has room for
 _UNREADABLE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
-
-Item = dict[str, Any]
-
-
-@functools.cache
-def _converters() -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """To DynamoDB's values, and back."""
-    from boto3.dynamodb.types import TypeDeserializer, TypeSerializer  # brings all of boto3, which no start needs
-
-    return TypeSerializer().serialize, TypeDeserializer().deserialize
-
-
-def typed(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values as DynamoDB takes them; what is None is left out."""
-    serialise, _ = _converters()
-    return {name: serialise(value) for name, value in item.items() if value is not None}
-
-
-def plain(item: Mapping[str, Any]) -> Item:
-    """DynamoDB's values as plain ones."""
-    _, deserialise = _converters()
-    return {name: deserialise(value) for name, value in item.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Items in order, and the key after which the next page begins; None at the end."""
-
-    items: list[Item]
-    next_key: Item | None
 
 
 class DamagedHead(Exception):
@@ -157,8 +126,7 @@ class Journal:
             ExpressionAttributeValues=typed(values), Limit=limit, ConsistentRead=consistent,
             ScanIndexForward=not backwards, **more,
         )  # fmt: skip
-        last = answer.get("LastEvaluatedKey")
-        return Page([plain(item) for item in answer.get("Items", [])], None if last is None else plain(last))
+        return page_of(answer)
 
     # Parts of a transaction
 
@@ -172,6 +140,10 @@ class Journal:
             return self._put(item, None, {})
         name, value = expected
         return self._put(item, "#x = :x", {"#x": name}, {":x": value})
+
+    def gone(self, item: Item, now: datetime) -> dict[str, Any]:
+        """Leave nothing of an item but its key, until DynamoDB next looks for what is to leave the table."""
+        return self.put({"tenantId": item["tenantId"], "entry": item["entry"], "gone": int(now.timestamp())})
 
     def entry(self, entry: Entry, head: Head) -> list[dict[str, Any]]:
         """Add an audit entry after `head`, which must still be the newest."""
@@ -197,7 +169,7 @@ def item_of(entry: Entry) -> Item:
     at = _time(entry.at)
     return {
         "tenantId": entry.tenant, "entry": audit_key(at, entry.seq), "kind": f"audit:{at[:7]}",
-        "kindSort": f"{at}:{entry.tenant}:{entry.seq:012d}", "seq": entry.seq, "at": at,
+        "kindSort": fleet_key(at, entry.tenant, entry.seq), "seq": entry.seq, "at": at,
         "subject": entry.actor.subject, "audience": entry.actor.audience, "agents": list(entry.actor.agents),
         "action": entry.action, "target": entry.target, "version": entry.version, "digest": entry.digest,
         "salt": entry.salt, "details": entry.details, "previous": entry.previous, "hash": entry.hash,
@@ -241,12 +213,17 @@ def audit_key(at: str, seq: int) -> str:
     return f"audit:{at}:{seq:012d}"
 
 
+def fleet_key(at: str, tenant: str, seq: int) -> str:
+    """Where an entry stands among all tenants': by time, then by tenant and number."""
+    return f"{at}:{tenant}:{seq:012d}"
+
+
 def event_item(tenant: str, number: int, at: datetime, fields: Sequence[str], detail: Mapping[str, Any]) -> Item:
     """An event that waits to be sent: it follows audit entry `number`, which gives it its id."""
     source, detail_type = fields
     return {
         "tenantId": tenant, "entry": f"event:{number:012d}:{detail_type}", "kind": EVENTS_WAITING,
-        "kindSort": f"{_time(at)}:{tenant}:{number:012d}", "source": source, "detailType": detail_type,
+        "kindSort": fleet_key(_time(at), tenant, number), "source": source, "detailType": detail_type,
         "detail": json.dumps(detail, sort_keys=True),
     }  # fmt: skip
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncGenerator, Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,8 @@ from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.stores.aws import AwsCaller, require_owner
 
 from tenantscope_tenant_management.holdings import Held
-from tenantscope_tenant_management.sources.journal import HEAD, Item, Journal, typed
+from tenantscope_tenant_management.sources.items import Item, typed
+from tenantscope_tenant_management.sources.journal import HEAD, Journal
 
 STORE = "registry"
 KEPT = (
@@ -18,7 +20,7 @@ KEPT = (
     "Audit trail: who did what and when, chained; what was changed, with names and addresses, is erased from it.",
 )
 _KEPT_ENTRIES = frozenset({HEAD, "workflow:offboarding"})
-_STUB = frozenset({"tenantId", "entry", "gone"})
+_OF_WHAT_IS_GONE = frozenset({"tenantId", "entry", "gone"})
 _MOST_PAGES = 10_000
 _FIRST, _LAST = " ", "~"
 
@@ -27,12 +29,11 @@ class JournalErasing:
     """The two tables, as far as one tenant's leaving is concerned."""
 
     def __init__(
-        self, journal: Journal, *, monotonic: Callable[[], float] = time.monotonic,
-        wall_seconds: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
+        self, journal: Journal, *, clock: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._journal = journal
+        self._clock = clock
         self._monotonic = monotonic
-        self._wall_seconds = wall_seconds
 
     async def held(self, aws: AwsCaller, tenant: str) -> Held:
         """The record, audit entries that still tell what was changed, and everything else in the journal."""
@@ -60,8 +61,7 @@ class JournalErasing:
             if str(item["entry"]).startswith("audit:"):
                 await self._without_details(aws, item)
             else:
-                stub = {"tenantId": tenant, "entry": item["entry"], "gone": int(self._wall_seconds())}
-                await aws.call("dynamodb", "put_item", **self._journal.put(stub)["Put"])
+                await aws.call("dynamodb", "put_item", **self._journal.gone(item, self._clock())["Put"])
         return True
 
     def as_json(self, value: Any) -> bytes:
@@ -97,7 +97,7 @@ def _is_erased(item: Item) -> bool:
         return True
     if entry.startswith("audit:"):
         return item.get("details") is None
-    return set(item) <= _STUB
+    return set(item) <= _OF_WHAT_IS_GONE
 
 
 def _plain(value: Any) -> Any:

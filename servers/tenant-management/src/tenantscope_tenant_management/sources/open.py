@@ -110,7 +110,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     turns = Turns(journal, lease_seconds=settings.workflow_lease_seconds, new_holder=_random_text, jitter=random.random)
     store = WorkflowStore(journal)
     stores = functools.cache(functools.partial(_stores, settings))  # their clients take long to import
-    erasing = JournalErasing(journal)
+    erasing = JournalErasing(journal, clock=runtime.clock)
     stack = AsyncExitStack()
     valkey = functools.cache(functools.partial(_valkey, settings, stack))
     runner: Runner[Call[Any]] = Runner(
@@ -132,7 +132,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
             tiers=tiers,
             trail=Trail(journal),
             directory=directory,
-            user_changes=UserChanges(registry, recorder, directory, turns),
+            user_changes=UserChanges(tenants, recorder, directory, turns),
             taking_in=TakingIn(
                 registry=registry,
                 journal=journal,

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import anyio
 from tenantscope_core.admission.limits import TierLimits
 from tenantscope_core.admission.quotas import quotas_of
+from tenantscope_core.admission.standing import FRESH_FOR
 from tenantscope_core.credentials.aws import FrozenCredentials
 from tenantscope_core.credentials.errors import AwsError, Fault
 from tenantscope_core.results.errors import ToolFailure
@@ -20,14 +21,13 @@ from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.caller_answers import CallsAllowed
 from tenantscope_tenant_management.registry import DamagedRecord, mapping_of, summary
-from tenantscope_tenant_management.sources.journal import typed
+from tenantscope_tenant_management.sources.items import typed
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
 
 log = logging.getLogger(__name__)
 
 NOBODYS_KEY = ":whoami"
 """A key that no tenant can have, for no tenant id holds a colon."""
-READ_FOR = timedelta(seconds=30)  # as long as what the registry says of a tenant may take to be felt
 TRIED_FOR = timedelta(minutes=5)
 ASK_AGAIN_AFTER = timedelta(seconds=5)
 WAITS_SECONDS = 2.0
@@ -96,7 +96,7 @@ class OwnSession:
             holds, tried = None, now
             with anyio.move_on_after(TRIES_SECONDS):
                 holds = await self._is_refused(aws)
-        return Found(record, holds, tried if holds is not None else _LONG_AGO, now + READ_FOR)
+        return Found(record, holds, tried if holds is not None else _LONG_AGO, now + FRESH_FOR)
 
     async def _is_refused(self, aws: Session) -> bool | None:
         """Whether AWS refuses a key that is not the session's; None if it could not be asked."""

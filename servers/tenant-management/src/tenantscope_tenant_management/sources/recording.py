@@ -14,7 +14,8 @@ from tenantscope_core.stores.aws import AwsCaller, require_owner
 from tenantscope_tenant_management.audit import Actor, Entry, Head, Note, next_entry
 from tenantscope_tenant_management.events import Event
 from tenantscope_tenant_management.sources.event_bus import EventBus
-from tenantscope_tenant_management.sources.journal import DamagedHead, Item, Journal, event_item
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import DamagedHead, Journal, event_item
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
 
 MOST_TRIES = 10

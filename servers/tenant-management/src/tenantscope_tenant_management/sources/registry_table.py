@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tenantscope_core.results.errors import DataFault, Unavailable
+from tenantscope_core.results.errors import DataFault, NotFound, Unavailable
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.audit import is_same
 from tenantscope_tenant_management.registry import DamagedRecord
-from tenantscope_tenant_management.sources.journal import Item, Page, plain, typed
+from tenantscope_tenant_management.sources.items import Item, Page, page_of, plain, typed
 
 MOST_AT_ONCE = 100  # what BatchGetItem takes
 _TRIES, _PAUSE_SECONDS = 5, 0.025
@@ -102,8 +102,7 @@ class RegistryTable:
             ExpressionAttributeNames=names, ExpressionAttributeValues=typed(values), Limit=limit,
             ScanIndexForward=not backwards, **more,
         )  # fmt: skip
-        last = answer.get("LastEvaluatedKey")
-        return Page([plain(item) for item in answer.get("Items", [])], None if last is None else plain(last))
+        return page_of(answer)
 
     async def many(self, aws: AwsCaller, tenants: Sequence[str]) -> dict[str, Item]:
         """The items of up to `MOST_AT_ONCE` tenants that are there, by id.
@@ -124,6 +123,11 @@ class RegistryTable:
         if wanted:
             raise Unavailable("The tenant registry is too busy just now; try again.", retry_after_seconds=1.0)
         return found
+
+
+def unknown_tenant(parameter: str = "tenant_id") -> NotFound:
+    """What a caller is told of a tenant that is not there."""
+    return NotFound("The registry has no such tenant; list_tenants shows those it has.", parameter=parameter)
 
 
 def damaged(error: DamagedRecord) -> DataFault:

@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from tenantscope_tenant_management.changes import Record, tags_of
-from tenantscope_tenant_management.sources.journal import Item, Journal
+from tenantscope_tenant_management.changes import Record
+from tenantscope_tenant_management.registry import tags_of
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import Journal
 
 MOST_ENTRIES = 40  # of a tenant: more are other control planes' doing, and would not fit a transaction
 _LONGEST_KIND_BYTES = 1_024  # of a sort key
@@ -28,9 +30,4 @@ def tag_parts(journal: Journal, before: Record | None, after: Record) -> list[di
     had, has = ({} if before is None else tag_items(before)), tag_items(after)
     parts = [journal.put(item) for kind, item in has.items() if had.get(kind) != item]
     now = datetime.fromisoformat(str(after["updatedAt"]))
-    return parts + [out_of_index(journal, item, now) for kind, item in had.items() if kind not in has]
-
-
-def out_of_index(journal: Journal, entry: Item, now: datetime) -> dict[str, Any]:
-    """The part of a transaction that takes an entry away; it leaves the table when DynamoDB next looks."""
-    return journal.put({"tenantId": entry["tenantId"], "entry": entry["entry"], "gone": int(now.timestamp())})
+    return parts + [journal.gone(item, now) for kind, item in had.items() if kind not in has]

@@ -12,7 +12,8 @@ from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.filters import TenantFilter, matches
 from tenantscope_tenant_management.registry import Status
-from tenantscope_tenant_management.sources.journal import Item, Journal
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.registry_table import (
     ALL_TENANTS,
     BY_ACTIVITY,

@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tenantscope_core.results.errors import Conflict, NotFound
+from tenantscope_core.results.errors import Conflict
 
 from tenantscope_tenant_management.audit import Note, changes
 from tenantscope_tenant_management.changes import Record, overrides_of, version_of, visible
 from tenantscope_tenant_management.conflicts import Since, TenantChanged
 from tenantscope_tenant_management.events import Event
 from tenantscope_tenant_management.registry import DamagedRecord, has_left, profile
-from tenantscope_tenant_management.sources.journal import Item, Journal, entry_of
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import Journal, entry_of
 from tenantscope_tenant_management.sources.recording import Asked, Change, RecordChanged, Recorder
-from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged
+from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged, unknown_tenant
 from tenantscope_tenant_management.sources.tags import tag_parts
 
 _LOOKED_BACK = 50
@@ -35,7 +36,7 @@ class Tenants:
         """
         record = await self._registry.get(call.aws, tenant)
         if record is None:
-            raise NotFound("The registry has no such tenant; list_tenants shows those it has.", parameter="tenant_id")
+            raise unknown_tenant()
         try:
             profile(record)
             overrides_of(record)

@@ -8,7 +8,8 @@ from typing import Any
 from tenantscope_core.results.errors import InvalidArgument, NotSetUp
 from tenantscope_core.stores.aws import AwsCaller
 
-from tenantscope_tenant_management.sources.journal import Item, Journal
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.tiers import Tier
 
 OWNER, ENTRY = ":tiers", "tiers"

@@ -8,11 +8,11 @@ from tenantscope_core.results.errors import Conflict, InvalidArgument, InvalidCu
 from tenantscope_core.serving.settings import PREFIX
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
-from tenantscope_tenant_management.changes import changed
+from tenantscope_tenant_management.changes import changed, version_of
 from tenantscope_tenant_management.events import activated, deactivated
 from tenantscope_tenant_management.lifecycle_answers import StatusChange, leaving, progress, receipt_view
 from tenantscope_tenant_management.registry import summary
-from tenantscope_tenant_management.sources.journal import Item
+from tenantscope_tenant_management.sources.items import Item
 from tenantscope_tenant_management.sources.open import Sources
 from tenantscope_tenant_management.statuses import TARGET, Action, Reason, may, switched_on
 
@@ -66,9 +66,8 @@ async def _switch(
         raise Conflict("The tenant is being taken in; create_tenant goes on with it.", parameter="action")
     if flow is not None and flow.state == "undone" and before in ("failed", "pending"):
         raise Conflict("The tenant could not be taken in; create_tenant takes it in anew.", parameter="action")
-    if (
-        await call.sources.letting_go.known(call, call.one_tenant) is not None
-    ):  # whatever other planes made of its status
+    leaves = await call.sources.letting_go.known(call, call.one_tenant)
+    if leaves is not None:  # whatever other planes made of its status
         raise Conflict("The tenant leaves; what can be done is offboard, which goes on with it.", parameter="action")
     after = changed(record, call.now, tenantStatus=target, statusReason=reason, **switched_on(record))
     if dry_run:
@@ -101,7 +100,7 @@ async def _offboard(
         tenant_id=tenant,
         before=before,
         after=summary(now).status,
-        version=int(now["version"]),
+        version=version_of(now),
         changed=not dry_run and now != record,
         workflow=progress(flow),
         receipt=receipt_view(flow),
@@ -118,7 +117,7 @@ async def _tried(call: Call[Sources], record: Item, before: str) -> StatusChange
         tenant_id=call.one_tenant,
         before=before,
         after="offboarded",
-        version=int(record.get("version", 0)),
+        version=version_of(record),
         changed=False,
         leaving=leaving(there, legal_hold=held),
         confirmation=None if held else call.cursors.write(position, question=_question(call, record)),
@@ -148,7 +147,7 @@ def _require_confirmed(call: Call[Sources], record: Item, confirmation: str | No
 
 
 def _question(call: Call[Sources], record: Item) -> dict[str, Any]:
-    return {"offboard": call.one_tenant, "version": int(record.get("version", 0))}
+    return {"offboard": call.one_tenant, "version": version_of(record)}
 
 
 def _shown(record: Item, before: str, after: str, *, changed: bool, next: str | None = None) -> StatusChange:
@@ -156,7 +155,7 @@ def _shown(record: Item, before: str, after: str, *, changed: bool, next: str | 
         tenant_id=str(record["tenantId"]),
         before=before,
         after=after,
-        version=int(record.get("version", 0)),
+        version=version_of(record),
         changed=changed,
         next=next,
     )

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from pydantic import Field
+from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
 from tenantscope_core.results.answers import Answer
 from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
@@ -25,7 +26,6 @@ from tenantscope_tenant_management.sources.open import Sources
 from tenantscope_tenant_management.tier_answers import FieldChange, TermsEffect, effect_view
 from tenantscope_tenant_management.tiers import effect
 
-FOLLOWED_WITHIN_SECONDS = 30
 _ROOM_BYTES = 8_000
 
 
@@ -100,7 +100,8 @@ async def update_tenant(
             call, before, after, "tenant.updated", note=note, events=[updated(after, fields)]
         )
     shown_was, shown_now, cut = fitting(was, now, _ROOM_BYTES)
-    means = effect(terms_of(before), terms_of(after), await _use(call, before) if _is_tighter(before, after) else {})
+    held, holds = terms_of(before), terms_of(after)
+    means = effect(held, holds, {} if held == holds else await _use(call, before))
     return TenantUpdate(
         tenant_id=tenant,
         version=after["version"] if fields and not dry_run else version,
@@ -112,7 +113,7 @@ async def update_tenant(
         ],
         shortened=cut,
         effect=effect_view(means),
-        followed_within_seconds=FOLLOWED_WITHIN_SECONDS,
+        followed_within_seconds=FELT_WITHIN_SECONDS,
         next="update_tenant without dry_run does it" if dry_run and fields else None,
     )
 
@@ -128,10 +129,6 @@ async def _on_terms(
             f"The tier has no such quota to except from; it has: {known}.", parameter="quota_overrides"
         )
     return with_terms(before, chosen, merged_overrides(before, patch), call.now, **wanted)
-
-
-def _is_tighter(before: Record, after: Record) -> bool:
-    return terms_of(before) != terms_of(after)
 
 
 async def _use(call: Call[Sources], record: Record) -> dict[str, int]:

@@ -16,11 +16,12 @@ from tenantscope_tenant_management.changes import Record, changed
 from tenantscope_tenant_management.conflicts import TenantChanged
 from tenantscope_tenant_management.registry import DamagedRecord
 from tenantscope_tenant_management.settings import Settings
+from tenantscope_tenant_management.sources.items import Item
 from tenantscope_tenant_management.sources.jobs.job import Job
-from tenantscope_tenant_management.sources.journal import Item, Journal
+from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.open import open_recorder
 from tenantscope_tenant_management.sources.registry_table import ALL_TENANTS, BY_STATUS, BY_TIER, Index, RegistryTable
-from tenantscope_tenant_management.sources.tags import out_of_index, tag_items
+from tenantscope_tenant_management.sources.tags import tag_items
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.tier_table import TierTable
 from tenantscope_tenant_management.tiers import Tier
@@ -138,7 +139,7 @@ class Adopter:
             if after is None:
                 break
         puts = [self._journal.put(item) for kind, item in wanted.items() if kept.get(kind) != item]
-        gone = [out_of_index(self._journal, item, self._clock()) for kind, item in kept.items() if kind not in wanted]
+        gone = [self._journal.gone(item, self._clock()) for kind, item in kept.items() if kind not in wanted]
         return [*puts, *gone][:_MOST_PARTS]
 
 

@@ -12,7 +12,8 @@ from tenantscope_core.stores.valkey import ValkeyStore
 from tenantscope_tenant_management.filters import TenantFilter
 from tenantscope_tenant_management.registry import has_left, mapping_of
 from tenantscope_tenant_management.settings import Settings
-from tenantscope_tenant_management.sources.journal import Item, Journal, typed
+from tenantscope_tenant_management.sources.items import Item, typed
+from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.quota_use import METERED
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
 from tenantscope_tenant_management.sources.tenant_search import TenantSearch

@@ -12,8 +12,9 @@ from tenantscope_tenant_management.conflicts import TenantChanged
 from tenantscope_tenant_management.filters import TenantFilter
 from tenantscope_tenant_management.registry import DamagedRecord, has_left, is_leaving
 from tenantscope_tenant_management.settings import Settings
+from tenantscope_tenant_management.sources.items import Item
 from tenantscope_tenant_management.sources.jobs.job import Job
-from tenantscope_tenant_management.sources.journal import Item, Journal
+from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.open import open_recorder
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
 from tenantscope_tenant_management.sources.tenant_search import TenantSearch

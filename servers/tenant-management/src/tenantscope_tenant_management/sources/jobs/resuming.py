@@ -3,17 +3,17 @@
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.credentials.session import TenantSession
-from tenantscope_core.identity.caller import Audience, Caller
 from tenantscope_core.results.cursors import CursorKey
 from tenantscope_core.results.errors import ToolFailure, Unavailable
 from tenantscope_core.tool import Call
 
+from tenantscope_tenant_management.sources.jobs.job import Job
 from tenantscope_tenant_management.sources.journal import EVENTS_WAITING
 from tenantscope_tenant_management.sources.open import Sources
 from tenantscope_tenant_management.workflow import Kind, Workflow
@@ -89,12 +89,12 @@ class Resuming:
 
     async def _call(self, tenant: str) -> Call[Any]:
         now = self._clock()
-        caller = Caller(NAME, Audience.PROVIDER, None, None, frozenset(), now + timedelta(hours=1))
+        aws = await self._session_of(tenant)
         cursors = CursorKey(secrets.token_bytes(32)).bind(
             server="tenant-management", tool=NAME, tenant=tenant, subject=NAME
         )
         return Call(
-            caller=caller, tenant=tenant, aws=await self._session_of(tenant), sources=self._sources, now=now,
+            caller=Job(aws, now, NAME).caller, tenant=tenant, aws=aws, sources=self._sources, now=now,
             cursors=cursors, report_progress=self._report,
         )  # fmt: skip
 

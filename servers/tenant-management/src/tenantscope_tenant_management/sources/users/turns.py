@@ -12,7 +12,8 @@ from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import Unavailable
 from tenantscope_core.stores.aws import AwsCaller, require_owner
 
-from tenantscope_tenant_management.sources.journal import Item, Journal
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import Journal
 
 ENTRY = "users-turn"
 MOST_TRIES = 20

@@ -4,13 +4,13 @@ import logging
 from dataclasses import dataclass, replace
 
 from tenantscope_core.credentials.errors import AwsError
-from tenantscope_core.results.errors import Conflict, NotFound, ToolFailure
+from tenantscope_core.results.errors import Conflict, ToolFailure
 
 from tenantscope_tenant_management.audit import Note, changes
 from tenantscope_tenant_management.events import Event, user_created, user_deleted
-from tenantscope_tenant_management.registry import LEAVING, DamagedRecord, profile
+from tenantscope_tenant_management.registry import LEAVING, profile
 from tenantscope_tenant_management.sources.recording import Asked, Recorder
-from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged
+from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.users.directory import Directory, count, require_other_admin
 from tenantscope_tenant_management.sources.users.turns import Turn, Turns
 from tenantscope_tenant_management.users import (
@@ -44,8 +44,8 @@ class Done:
 class UserChanges:
     """Does to a tenant's users what a caller wants, within the rules."""
 
-    def __init__(self, registry: RegistryTable, recorder: Recorder, directory: Directory, turns: Turns) -> None:
-        self._registry = registry
+    def __init__(self, tenants: Tenants, recorder: Recorder, directory: Directory, turns: Turns) -> None:
+        self._tenants = tenants
         self._recorder = recorder
         self._directory = directory
         self._turns = turns
@@ -124,13 +124,7 @@ class UserChanges:
 
     async def _room(self, call: Asked, tenant: str) -> str:
         """The tier that a new user gets, where the tenant may have one more."""
-        item = await self._registry.get(call.aws, tenant)
-        if item is None:
-            raise NotFound("The registry has no such tenant; list_tenants shows those it has.", parameter="tenant_id")
-        try:
-            record = profile(item)
-        except DamagedRecord as error:
-            raise damaged(error) from error
+        record = profile(await self._tenants.read(call, tenant))
         if record.status in LEAVING:
             raise Conflict("The tenant is leaving or has left; nobody can be invited into it.")
         for quota in record.quotas:

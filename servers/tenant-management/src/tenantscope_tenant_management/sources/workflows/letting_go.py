@@ -15,7 +15,7 @@ from tenantscope_tenant_management.holdings import Held
 from tenantscope_tenant_management.receipts import Receipt, StoreLine
 from tenantscope_tenant_management.registry import mapping_of
 from tenantscope_tenant_management.sources.holdings.holding import Holding
-from tenantscope_tenant_management.sources.journal import Item
+from tenantscope_tenant_management.sources.items import Item
 from tenantscope_tenant_management.sources.journal_erasing import KEPT, STORE, JournalErasing
 from tenantscope_tenant_management.sources.recording import Change, PartChanged, RecordChanged, Recorder
 from tenantscope_tenant_management.sources.tenants import Tenants

@@ -90,8 +90,8 @@ class TermsOfTier:
         """Write them into the record."""
         record = await self.tenants.read(work.call, work.tenant)
         tier = await self.tiers.one(work.call.aws, str(record.get("tier", "")))  # as the provider registered it
-        after = with_terms(record, tier, overrides_of(record), work.now)
         if record.get("quotas") is None or record.get("entitlements") is None:
+            after = with_terms(record, tier, overrides_of(record), work.now)
             await self.tenants.save(work.call, record, after, "tenant.terms_set")
         return Done(f"{len(tier.features)} features and {len(tier.quotas)} quotas of {tier.name}")
 

@@ -6,7 +6,8 @@ from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import DataFault
 from tenantscope_core.stores.aws import AwsCaller
 
-from tenantscope_tenant_management.sources.journal import Item, Journal
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.workflow import Kind, Workflow, as_document, from_document
 
 OPEN = "workflow:open"

@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from tenantscope_core.results.errors import Conflict, InvalidArgument, NotFound, Unavailable
+from tenantscope_core.results.errors import Conflict, InvalidArgument, Unavailable
 from tenantscope_core.tool import Call
 
 from tenantscope_tenant_management.audit import Note
 from tenantscope_tenant_management.changes import changed, version_of
 from tenantscope_tenant_management.events import onboarding_requested, provisioning_failed
-from tenantscope_tenant_management.registry import DamagedRecord, config_of, mapping_of
-from tenantscope_tenant_management.sources.journal import Item, Journal
+from tenantscope_tenant_management.registry import DamagedRecord, config_of, tags_of
+from tenantscope_tenant_management.sources.items import Item
+from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.recording import Change, PartChanged, RecordChanged, Recorder
-from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged
+from tenantscope_tenant_management.sources.registry_table import RegistryTable, damaged, unknown_tenant
 from tenantscope_tenant_management.sources.tags import tag_parts
 from tenantscope_tenant_management.sources.tenants import Tenants
 from tenantscope_tenant_management.sources.workflows.runner import Runner, Step
@@ -72,14 +73,13 @@ class TakingIn:
         """
         record = await self.registry.get(await call.fleet(), tenant)
         if record is None:
-            raise NotFound("The registry has no such tenant; list_tenants shows those it has.", parameter="like")
+            raise unknown_tenant("like")
         try:
             config = config_of(record.get("tenantConfig"))
         except DamagedRecord as error:
             raise damaged(error) from error
-        tags = {name: str(value) for name, value in mapping_of(record.get("tags")).items()}
         plan = record.get("plan")
-        return Model(str(record.get("tier", "")), None if plan is None else str(plan), tags, config)
+        return Model(str(record.get("tier", "")), None if plan is None else str(plan), tags_of(record), config)
 
     async def known(self, call: AnyCall, tenant: str, key: str, asked: str) -> Workflow | None:
         """What an earlier call has begun that asked for the same, told by a digest of its arguments; None if none has.
