@@ -106,9 +106,9 @@ async def calls(tenants: int) -> dict[str, float]:
     from tenantscope_core.identity.claims import ClaimMap
     from tenantscope_core.identity.keys import KeySet
     from tenantscope_core.identity.verifier import TokenRules, Verifier
+    from tenantscope_core.metering.calls import Meter
     from tenantscope_core.results.cursors import CursorKey
     from tenantscope_core.tool import READ, Call, ShownTo, tool
-    from tenantscope_core.tool.metering import Meter
     from tenantscope_core.tool.path import Gatekeepers, Roles, ToolPath
 
     class Answer(BaseModel):

@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
+from fixtures.clock import MovingClock
 from fixtures.serving import SERVERS, Served, environment_of, serve
 from tenantscope_sandbox import Sandbox
 
 from .heartbeat import heartbeat
 from .load import CALL_TIMEOUT_SECONDS
-from .moving_clock import MovingClock
 
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
 

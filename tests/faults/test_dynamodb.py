@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from fixtures.clock import MovingClock
 from tenantscope_sandbox import Sandbox
 
 from .conftest import Serve
 from .load import KNOWN, NEW, Answer, load
-from .moving_clock import MovingClock
 
 DOWN: dict[str, Any] = {"service": "dynamodb", "kind": "error"}
 HANGING: dict[str, Any] = {"service": "dynamodb", "kind": "hang"}

@@ -1,11 +1,11 @@
 """The token issuer down or hanging: cached keys serve; without any, HTTP says 503 and when to come back."""
 
 import pytest
+from fixtures.clock import MovingClock
 from tenantscope_sandbox import Sandbox
 
 from .conftest import Serve
 from .load import KNOWN, NEW, Answer, load
-from .moving_clock import MovingClock
 from .parts import break_part, mend_part
 
 KEYS_ARE_OLD_SECONDS = 11 * 60

@@ -1,10 +1,10 @@
 """The whole cloud killed under load and brought back: the same server processes answer again."""
 
+from fixtures.clock import MovingClock
 from tenantscope_sandbox import Sandbox
 
 from .conftest import Serve
 from .load import KNOWN, NEW, Answer, load
-from .moving_clock import MovingClock
 from .parts import break_part, mend_part
 
 

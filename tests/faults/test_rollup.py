@@ -6,13 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from fixtures.clock import MovingClock
 from fixtures.serving import Served, content_of
 from fixtures.small_company import COSTS, MONTHS, rollup_of
 from tenantscope_sandbox import Sandbox
 from tenantscope_sandbox.processes import wait_until
 
 from .conftest import Serve
-from .moving_clock import MovingClock
 from .parts import break_part, mend_part
 
 MONTH = MONTHS[0]

@@ -4,12 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from fixtures.clock import MovingClock
 from fixtures.small_company import COSTS
 from tenantscope_sandbox import Sandbox
 
 from .conftest import Serve
 from .load import Answer, load
-from .moving_clock import MovingClock
 
 DOWN: dict[str, Any] = {"service": "s3", "kind": "error"}
 HANGING: dict[str, Any] = {"service": "s3", "kind": "hang"}

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+from fixtures.clock import MovingClock
 from fixtures.small_company import CROWD
 from tenantscope_sandbox import Sandbox
 
 from .conftest import Serve
 from .load import KNOWN, NEW, Answer, load
-from .moving_clock import MovingClock
 
 DOWN: dict[str, Any] = {"service": "sts", "kind": "error", "status": 503}
 HANGING: dict[str, Any] = {"service": "sts", "kind": "hang"}

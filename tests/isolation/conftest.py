@@ -8,9 +8,8 @@ import pytest
 from catalogue import StandingServer
 from fixtures.serving import Served, environment_of, on_stdio
 from isolation.doors import Door, HttpDoor, StdioDoor
-from isolation.layers import EVERYTHING, NARROW, OTHERS, Account, log_group_of, make_role
-from tenantscope_core.credentials.aws import AwsClients
-from tenantscope_core.credentials.sts import Sts
+from isolation.layers import EVERYTHING, NARROW, OTHERS, log_group_of, role
+from isolation.layers import account as account
 from tenantscope_sandbox import Sandbox
 
 
@@ -36,7 +35,7 @@ def door(request: pytest.FixtureRequest, served: Served, stdio_door: StdioDoor) 
 @pytest.fixture(scope="module")
 def probe_roles(small_company: Sandbox) -> Iterator[dict[str, str]]:
     """Two roles of no server: one narrowed by the tag in three stores, one as wide as the account."""
-    logs, iam = small_company.client("logs"), small_company.client("iam")
+    logs = small_company.client("logs")
     for tenant in ("acme", *OTHERS):
         group = {"logGroupName": log_group_of(tenant)}
         with suppress(logs.exceptions.ResourceAlreadyExistsException):
@@ -44,21 +43,8 @@ def probe_roles(small_company: Sandbox) -> Iterator[dict[str, str]]:
             logs.create_log_stream(**group, logStreamName="app")
             event = {"timestamp": int(time.time() * 1000), "message": f"hello from {tenant}"}
             logs.put_log_events(**group, logStreamName="app", logEvents=[event])
-    names = {"narrow": NARROW, "wide": EVERYTHING}
-    yield {name: make_role(small_company, f"probe-{name}", document) for name, document in names.items()}
-    for name in names:
-        iam.delete_role_policy(RoleName=f"probe-{name}", PolicyName="data")
-        iam.delete_role(RoleName=f"probe-{name}")
-        iam.delete_user_policy(UserName="tenantscope-execution", PolicyName=f"assume-probe-{name}")
-
-
-@pytest.fixture
-def account(small_company: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """The account as a server's process sees it."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", small_company.execution.access_key_id)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", small_company.execution.secret_access_key)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", small_company.aws_endpoint)
-    sts, clients = Sts(region=small_company.region), AwsClients(region=small_company.region)
-    yield Account(small_company, sts, clients)
-    sts.close()
-    clients.close()
+    with (
+        role(small_company, "probe-narrow", NARROW) as narrow,
+        role(small_company, "probe-wide", EVERYTHING) as wide,
+    ):
+        yield {"narrow": narrow, "wide": wide}

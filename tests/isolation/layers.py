@@ -1,8 +1,8 @@
 """What holds tenants apart in the cloud, to be taken away layer by layer: the role's policy and the session's."""
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,8 +88,9 @@ async def refused(reading: Awaitable[object]) -> None:
     assert caught.value.fault is Fault.DENIED, caught.value
 
 
-def make_role(sandbox: Sandbox, name: str, document: Mapping[str, Any]) -> str:
-    """A role that the servers' identity may assume with the external id and any tags; gives its ARN."""
+@contextmanager
+def role(sandbox: Sandbox, name: str, document: Mapping[str, Any]) -> Generator[str]:
+    """For a block, a role that the servers' identity may assume with the external id and any tags; gives its ARN."""
     principal = f"arn:aws:iam::{sandbox.account}:user/tenantscope-execution"
     actions = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
     condition = {"StringEquals": {"sts:ExternalId": sandbox.external_id}}
@@ -101,7 +102,12 @@ def make_role(sandbox: Sandbox, name: str, document: Mapping[str, Any]) -> str:
     allowed = {"Effect": "Allow", "Action": actions, "Resource": arn}
     permitted = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     iam.put_user_policy(UserName="tenantscope-execution", PolicyName=f"assume-{name}", PolicyDocument=permitted)
-    return arn
+    try:
+        yield arn
+    finally:
+        iam.delete_role_policy(RoleName=name, PolicyName="data")
+        iam.delete_role(RoleName=name)
+        iam.delete_user_policy(UserName="tenantscope-execution", PolicyName=f"assume-{name}")
 
 
 def names_of(sandbox: Sandbox) -> dict[str, str]:
@@ -172,3 +178,15 @@ async def unguarded(served: Served, account: Account, wide_role: str) -> AsyncGe
         gate = await stack.enter_async_context(gatekeepers(served))
         vault = await stack.enter_async_context(account.vault(None))
         yield replace(gate, vault=vault, roles=Roles(wide_role, wide_role))
+
+
+@pytest.fixture
+def account(small_company: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """The account as a server's process sees it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", small_company.execution.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", small_company.execution.secret_access_key)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", small_company.aws_endpoint)
+    sts, clients = Sts(region=small_company.region), AwsClients(region=small_company.region)
+    yield Account(small_company, sts, clients)
+    sts.close()
+    clients.close()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from catalogue import standing_servers
 from fixtures.serving import environment_of, serve
-from isolation.layers import EVERYTHING, Account, gatekeepers, make_role, names_of, refused
+from isolation.layers import EVERYTHING, Account, gatekeepers, names_of, refused, role
 from tenantscope_core.credentials.broker import AssumeRoleBroker, Policy
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.credentials.vault import Vault
@@ -49,12 +49,8 @@ class AdministeringSettings(CoreSettings):
 @pytest.fixture(scope="module")
 def admin_roles(small_company: Sandbox) -> Iterator[dict[str, str]]:
     """A role to administer with as it should be, and one that was widened to the whole account."""
-    names, iam = {"narrow": NOTES, "wide": EVERYTHING}, small_company.client("iam")
-    yield {name: make_role(small_company, f"admin-{name}", document) for name, document in names.items()}
-    for name in names:
-        iam.delete_role_policy(RoleName=f"admin-{name}", PolicyName="data")
-        iam.delete_role(RoleName=f"admin-{name}")
-        iam.delete_user_policy(UserName="tenantscope-execution", PolicyName=f"assume-admin-{name}")
+    with role(small_company, "admin-narrow", NOTES) as narrow, role(small_company, "admin-wide", EVERYTHING) as wide:
+        yield {"narrow": narrow, "wide": wide}
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from isolation.layers import OTHERS, READS, Account, unguarded
 from mcp.types import CallToolResult
 from tenantscope_core.identity.caller import Audience
 from tenantscope_core.identity.verifier import Identity
+from tenantscope_core.metering.calls import Meter
 from tenantscope_core.serving.spec import Runtime
-from tenantscope_core.tool.metering import Meter
 from tenantscope_core.tool.path import Gatekeepers, ToolPath, vend
 from tenantscope_sandbox import Sandbox
 

@@ -4,27 +4,17 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from catalogue import StandingServer
 from contract.calls import arguments_for, audiences, some_call
+from fixtures.clock import MovingClock
 from fixtures.serving import Served, answer_of, call_of, environment_of, serve
 from fixtures.small_company import CROWD, as_item, registered
 from tenantscope_core.admission.standing import FRESH_FOR
 from tenantscope_core.identity.caller import Audience
 from tenantscope_sandbox import Sandbox
-
-
-class MovingClock:
-    """The time, further on when a test says so."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 @pytest.mark.requirement("suspended-refused")
@@ -53,10 +43,10 @@ async def test_a_tenant_suspended_while_it_works_is_refused_soon_and_served_agai
         try:
             assert await code() != "tenant_suspended"
             register(**switched)
-            clock.ahead += FRESH_FOR
+            clock.advance(FRESH_FOR.total_seconds())
             assert await code() == "tenant_suspended"
             register()
-            clock.ahead += FRESH_FOR
+            clock.advance(FRESH_FOR.total_seconds())
             assert await code() != "tenant_suspended"
         finally:
             register()
@@ -116,15 +106,15 @@ async def test_a_change_of_quota_or_tier_is_followed_within_half_a_minute_withou
         assert "rate_limited" not in await tenant.codes(20)
         assert tenant.reads(mark) == 1
         tenant.register(quotas={"requests_per_minute": 1})
-        tenant.clock.ahead += FRESH_FOR
+        tenant.clock.advance(FRESH_FOR.total_seconds())
         assert "rate_limited" not in await tenant.codes(1), "the call that learns of it"
         assert await tenant.codes(5) >= {"rate_limited"}
         tenant.register(quotas={"requests_per_minute": 1_000_000, "concurrent_requests": 100})
         assert await tenant.codes(5) == {"rate_limited"}
-        tenant.clock.ahead += FRESH_FOR
+        tenant.clock.advance(FRESH_FOR.total_seconds())
         assert "rate_limited" not in await tenant.codes(20), "nobody waits out a limit that was raised"
         tenant.register(tier="tiny")
-        tenant.clock.ahead += FRESH_FOR
+        tenant.clock.advance(FRESH_FOR.total_seconds())
         await tenant.codes(2)
         assert await tenant.codes(5) == {"rate_limited"}
         assert tenant.reads(mark) == 4
@@ -142,7 +132,7 @@ async def test_a_quota_of_nothing_refuses_every_call_from_the_first_and_ends_whe
             assert "quota allows no calls" in failure["text"]
             assert failure["retry_after_seconds"] == 30
         tenant.register()
-        tenant.clock.ahead += FRESH_FOR
+        tenant.clock.advance(FRESH_FOR.total_seconds())
         assert "rate_limited" not in await tenant.codes(3)
 
 

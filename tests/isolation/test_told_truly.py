@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from fixtures.serving import SERVERS, Served, content_of, environment_of, serve
-from isolation.layers import EVERYTHING, READS, Account, gatekeepers, make_role
+from isolation.layers import EVERYTHING, READS, Account, gatekeepers, role
 from isolation.test_filter_alone import Unguarded
 from tenantscope_core.credentials.broker import AssumeRoleBroker, Policy
 from tenantscope_core.credentials.vault import Vault
+from tenantscope_core.metering.calls import Meter
 from tenantscope_core.serving.assembly import system_clock
 from tenantscope_core.serving.policies import arn_names, session_policies
 from tenantscope_core.serving.spec import Runtime
-from tenantscope_core.tool.metering import Meter
 from tenantscope_core.tool.path import Roles, ToolPath, vend
 from tenantscope_sandbox import Sandbox
 
@@ -91,14 +91,8 @@ async def test_a_role_that_reads_and_forgot_its_condition_is_found_out_unless_th
     """The text of our own policy does not show what an operator's role allows."""
     sandbox = account.sandbox
     reading = {**EVERYTHING["Statement"][0], "Action": "dynamodb:GetItem"}
-    role = make_role(sandbox, "probe-reading", {"Version": "2012-10-17", "Statement": [reading]})
-    try:
-        async with on(registry_server, account, role, None) as server:
+    with role(sandbox, "probe-reading", {"Version": "2012-10-17", "Statement": [reading]}) as arn:
+        async with on(registry_server, account, arn, None) as server:
             assert (await told(server))["registry"]["verified"] is False
-        async with on(registry_server, account, role, own_policy(registry_server)) as server:
+        async with on(registry_server, account, arn, own_policy(registry_server)) as server:
             assert (await told(server))["registry"]["verified"] is True
-    finally:
-        iam = sandbox.client("iam")
-        iam.delete_role_policy(RoleName="probe-reading", PolicyName="data")
-        iam.delete_role(RoleName="probe-reading")
-        iam.delete_user_policy(UserName="tenantscope-execution", PolicyName="assume-probe-reading")

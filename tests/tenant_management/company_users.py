@@ -2,17 +2,12 @@
 
 import itertools
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.session import Session
 from fixtures.serving import content_of
 from fixtures.small_company import CROWD
-from fixtures.stores import SignedCaller
 from tenant_management.conftest import Ask
-from tenantscope_core.credentials.clients import ServiceClients
 from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.audit import broken_at
 from tenantscope_tenant_management.sources.items import plain
@@ -155,15 +150,3 @@ async def listed(ask: Ask, tenant: str, **question: Any) -> dict[str, dict[str, 
             assert "next_cursor" not in page
             return found
         cursor = {"cursor": page["next_cursor"]}
-
-
-@asynccontextmanager
-async def caller_of(sandbox: Sandbox, tenant: str | None) -> AsyncGenerator[SignedCaller]:
-    """The account's root, as the caller for a tenant or for the fleet: IAM stands in nobody's way."""
-    session = Session()
-    session.set_credentials(sandbox.root.access_key_id, sandbox.root.secret_access_key)
-    clients = ServiceClients(lambda: session, region=sandbox.region, endpoint_url=sandbox.aws_endpoint)
-    try:
-        yield SignedCaller(clients, tenant)
-    finally:
-        clients.close()

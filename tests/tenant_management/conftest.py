@@ -1,22 +1,19 @@
 """The server, before a small company, and calls of it."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from fixtures.serving import SERVERS, Served, environment_of, serve
-from fixtures.small_company import registered_company
+from fixtures.small_company import own_company
+from fixtures.stores import SignedCaller, caller_of
 from mcp.types import CallToolResult
 from tenantscope_sandbox import Sandbox
 
 Ask = Callable[..., Awaitable[CallToolResult]]
 
 
-@pytest.fixture(scope="session")
-def small_company() -> Iterator[Sandbox]:
-    """One whose tenants are as they were registered, whatever other tests did to theirs."""
-    with registered_company() as (sandbox, _):
-        yield sandbox
+small_company = own_company("session")
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +33,10 @@ def ask(registry_server: Served) -> Ask:
             return await client.call_tool(tool, arguments)
 
     return call
+
+
+@pytest.fixture
+async def root(small_company: Sandbox) -> AsyncGenerator[SignedCaller]:
+    """The fleet's caller, at whom IAM looks not at all: what holds is this server's own."""
+    async with caller_of(small_company, None) as aws:
+        yield aws

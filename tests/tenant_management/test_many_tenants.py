@@ -1,14 +1,11 @@
 """Among many tenants a question costs what it costs among few: as many requests, as many units of read capacity."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.session import Session
 from fixtures.many_tenants import PAGE, RARE, many_tenants
 from fixtures.small_company import CROWD
 from fixtures.stores import SignedCaller
-from tenantscope_core.credentials.clients import ServiceClients
 from tenantscope_core.results.errors import Unavailable
 from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.sources.registry_table import RegistryTable
@@ -53,15 +50,6 @@ class Throttled:
         if not now:
             return {"Responses": {}, **left}
         return {**await self._aws.call(service, operation, RequestItems={table: {"Keys": now}}), **left}
-
-
-@pytest.fixture
-def root(small_company: Sandbox) -> Iterator[SignedCaller]:
-    session = Session()
-    session.set_credentials(small_company.root.access_key_id, small_company.root.secret_access_key)
-    clients = ServiceClients(lambda: session, region=small_company.region, endpoint_url=small_company.aws_endpoint)
-    yield SignedCaller(clients, None)
-    clients.close()
 
 
 async def test_records_that_a_busy_table_leaves_out_are_asked_for_again(small_company: Sandbox, root: SignedCaller):

@@ -9,13 +9,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
-from botocore.session import Session
 from fixtures.serving import Served, call_of, content_of, error_fields, text_of
 from fixtures.small_company import as_item
-from fixtures.stores import SignedCaller
+from fixtures.stores import caller_of
 from isolation.layers import EVERYTHING, refused, vended
 from tenant_management.conftest import Ask
-from tenantscope_core.credentials.clients import ServiceClients
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_sandbox import Sandbox
 
@@ -116,24 +114,13 @@ def _widened(sandbox: Sandbox) -> Generator[None]:
 
 
 @asynccontextmanager
-async def _on_the_role_alone(sandbox: Sandbox) -> AsyncGenerator[SignedCaller]:
-    given, session = sandbox.assume(SERVER, TENANT, tier="growth"), Session()
-    session.set_credentials(given.access_key_id, given.secret_access_key, given.session_token)
-    clients = ServiceClients(lambda: session, region=sandbox.region, endpoint_url=sandbox.aws_endpoint)
-    try:
-        yield SignedCaller(clients, TENANT)
-    finally:
-        clients.close()
-
-
-@asynccontextmanager
 async def layer(name: str, served: Served) -> AsyncGenerator[AwsCaller]:
     """A session of acme's, held by both layers, by one of them, or by neither."""
     if name == "both layers":
         async with vended(served, TENANT) as aws:
             yield aws
     elif name == "the role alone":
-        async with _on_the_role_alone(served.sandbox) as aws:
+        async with caller_of(served.sandbox, TENANT, served.sandbox.assume(SERVER, TENANT, tier="growth")) as aws:
             yield aws
     elif name == "the session policy alone":
         with _widened(served.sandbox):
@@ -141,7 +128,7 @@ async def layer(name: str, served: Served) -> AsyncGenerator[AwsCaller]:
                 yield aws
     else:
         with _widened(served.sandbox):
-            async with _on_the_role_alone(served.sandbox) as aws:
+            async with caller_of(served.sandbox, TENANT, served.sandbox.assume(SERVER, TENANT, tier="growth")) as aws:
                 yield aws
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 import pytest
 from fixtures.serving import Served
 from fixtures.small_company import as_item
-from fixtures.stores import SignedCaller
+from fixtures.stores import SignedCaller, caller_of
 from isolation.layers import gatekeepers
-from tenant_management.company_users import caller_of, fresh_tenant, journal, trail
+from tenant_management.company_users import fresh_tenant, journal, trail
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.identity.caller import Caller
 from tenantscope_core.results.errors import Unavailable
@@ -75,12 +74,6 @@ def parts(registry_server: Served) -> Parts:
 @pytest.fixture
 def tenant() -> str:
     return fresh_tenant()
-
-
-@pytest.fixture
-async def root(small_company: Sandbox) -> AsyncGenerator[SignedCaller]:
-    async with caller_of(small_company, None) as aws:
-        yield aws
 
 
 def of_audit(sandbox: Sandbox, tenant: str) -> list[dict[str, Any]]:

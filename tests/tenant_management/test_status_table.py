@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 import pytest
 from tenantscope_core.results.errors import Conflict
-from tenantscope_core.results.statuses import ACTIVE_STATUSES, KNOWN_STATUSES, normal_status
-from tenantscope_tenant_management.registry import UNKNOWN, status_of
+from tenantscope_core.results.statuses import ACTIVE_STATUSES, KNOWN_STATUSES, UNKNOWN, normal_status
+from tenantscope_tenant_management.registry import status_of
 from tenantscope_tenant_management.statuses import TARGET, Action, may, switched_on
 
 WAYS: dict[str, set[str]] = {

@@ -1,23 +1,19 @@
 """The tools that read, against the registry of a small company."""
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 from fixtures.serving import SERVERS, Served, content_of, environment_of, error_fields, serve, text_of
-from fixtures.small_company import CROWD, NAMED, as_item, registered, registered_company
+from fixtures.small_company import CROWD, NAMED, as_item, own_company, registered
 from tenant_management.conftest import Ask
 from tenantscope_sandbox import Sandbox
 
 EVERYONE = sorted([*NAMED, *CROWD], key=lambda tenant: f"{tenant} Travel")
 
 
-@pytest.fixture(scope="module")
-def small_company() -> Iterator[Sandbox]:
-    """One of its own, for what is counted here."""
-    with registered_company() as (sandbox, _):
-        yield sandbox
+small_company = own_company("module")  # what is there is counted here
 
 
 @contextlib.contextmanager

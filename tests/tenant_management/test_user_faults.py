@@ -1,32 +1,20 @@
 """What becomes of a tenant's users while Cognito or DynamoDB fails, and when a server dies in the middle."""
 
 import itertools
-import json
-from contextlib import suppress
 from typing import Any
 
-import anyio
-import anyio.to_thread
-import httpx2
 import pytest
 from fixtures.serving import (
-    ACCEPT,
-    SERVERS,
-    call_of,
-    console_script,
     content_of,
     environment_of,
     error_fields,
-    listening,
-    started,
     text_of,
 )
 from fixtures.small_users import put_user
-from fixtures.stores import SignedCaller
+from fixtures.stores import SignedCaller, caller_of
 from tenant_management.company_users import (
     Pool,
     actions,
-    caller_of,
     fresh_tenant,
     invited,
     journal,
@@ -34,6 +22,7 @@ from tenant_management.company_users import (
     told,
 )
 from tenant_management.conftest import Ask
+from tenant_management.killing import SERVER, killed_when_struck
 from tenantscope_core.results.errors import NotSetUp, Unavailable
 from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.sources.journal import Journal
@@ -187,26 +176,10 @@ async def test_an_invitation_cut_short_is_remembered_until_it_is_finished_or_era
 
 async def _killed_while_inviting(sandbox: Sandbox, tenant: str, email: str, fault: dict[str, Any]) -> None:
     """A server of its own is asked to invite an admin, and killed as soon as a fault has struck."""
-    server = next(each for each in SERVERS if each.spec.name == "tenant-management")
-    environment = environment_of(server, sandbox, TENANTSCOPE_WORKFLOW_LEASE_SECONDS="1")
+    environment = environment_of(SERVER, sandbox, TENANTSCOPE_WORKFLOW_LEASE_SECONDS="1")
     token = sandbox.issuer.token(tenant, "starter", ["users:write"])
-    call = call_of("manage_tenant_user", {"action": "invite", "email": email, "role": "admin"})
-    with started([console_script(server), "http", "--port", "0"], environment) as process:
-        url = await anyio.to_thread.run_sync(listening, process)
-        headers = {**ACCEPT, "authorization": f"Bearer {token}"}
-        async with httpx2.AsyncClient(timeout=60, headers=headers) as http:
-            answers: list[str] = []
-
-            async def invite() -> None:
-                with suppress(httpx2.HTTPError):
-                    answers.append((await http.post(f"{url}/mcp", content=json.dumps(call))).text)
-
-            with sandbox.emulator.faults(fault):
-                async with anyio.create_task_group() as group:
-                    group.start_soon(invite)
-                    await anyio.to_thread.run_sync(sandbox.emulator.wait_struck)
-                    process.kill()
-            assert answers == []
+    asked = {"action": "invite", "email": email, "role": "admin"}
+    await killed_when_struck(sandbox, environment, token, "manage_tenant_user", asked, fault)
 
 
 async def _invited_in_the_end(ask: Ask, tenant: str, email: str) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """No argument lets a tenant's admin reach another's users or the provider's staff; each of two marks holds alone."""
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 from fixtures.leaks import assert_tells_nothing_of_the_inside
 from fixtures.serving import content_of, error_fields, text_of
 from fixtures.small_users import address_of, make_group, put_user
-from fixtures.stores import SignedCaller
+from fixtures.stores import SignedCaller, caller_of
 from mcp.types import CallToolResult
-from tenant_management.company_users import Pool, actions, caller_of, fresh_tenant, invited, listed
+from tenant_management.company_users import Pool, actions, fresh_tenant, invited, listed
 from tenant_management.conftest import Ask
 from tenantscope_core.results.errors import NotFound
 from tenantscope_core.stores.aws import OtherTenant
@@ -31,13 +30,6 @@ def pool(small_company: Sandbox) -> Pool:
 @pytest.fixture
 def directory(pool: Pool) -> CognitoDirectory:
     return CognitoDirectory(pool.id)
-
-
-@pytest.fixture
-async def root(small_company: Sandbox) -> AsyncGenerator[SignedCaller]:
-    """The whole pool open, so that only our own checks hold."""
-    async with caller_of(small_company, None) as aws:
-        yield aws
 
 
 def told(result: CallToolResult, name: str) -> tuple[dict[str, Any], str]:

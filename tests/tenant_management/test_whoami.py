@@ -3,11 +3,11 @@
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
 import pytest
+from fixtures.clock import MovingClock
 from fixtures.serving import SERVERS, Served, content_of, environment_of, serve, text_of
 from fixtures.small_company import CROWD, as_item, registered
 from tenant_management.conftest import Ask
@@ -19,16 +19,6 @@ pytestmark = pytest.mark.requirement("isolation-told-truly")
 
 PROBE: dict[str, Any] = {"service": "dynamodb", "contains": NOBODYS_KEY}
 ODD = CROWD[11]
-
-
-class MovingClock:
-    """The time, further on when a test says so."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 @pytest.fixture
@@ -125,9 +115,9 @@ async def test_it_is_tried_once_in_minutes_and_read_once_in_half_a_minute(
         return sum(each["keys"] == [NOBODYS_KEY] for each in asked), len(asked)
 
     assert await asked_of_twenty() == (0, 0)
-    clock.ahead += FRESH_FOR
+    clock.advance(FRESH_FOR.total_seconds())
     assert await asked_of_twenty() == (0, 2)  # the standing that every call needs, and the record
-    clock.ahead += TRIED_FOR
+    clock.advance(TRIED_FOR.total_seconds())
     assert await asked_of_twenty() == (1, 3)
 
 
@@ -179,7 +169,7 @@ async def test_a_registry_that_cannot_be_read_leaves_out_what_it_would_have_said
         answer = await whoami(fresh, token)
     assert not {"status", "limits", "tier_in_registry"} & set(answer)
     assert "verified" not in registry_layer(answer)
-    clock.ahead += timedelta(seconds=10)
+    clock.advance(10)
     assert (await whoami(fresh, token))["status"] == "active"
 
 
@@ -193,7 +183,7 @@ async def test_the_registrys_tier_and_quotas_are_told_where_they_differ_from_the
             answer = await whoami(served, token)
         assert (answer["tier"], answer["tier_in_registry"]) == ("growth", "enterprise")
         assert answer["limits"] == {"per_minute": 900, "burst": 90, "concurrent": 9}
-        clock.ahead += FRESH_FOR
+        clock.advance(FRESH_FOR.total_seconds())
         with kept(small_company, tier="enterprise", quotas={"requests_per_minute": 60, "concurrent_requests": 2}):
             answer = await whoami(served, token)
         assert answer["limits"] == {"per_minute": 60, "burst": 15, "concurrent": 2}

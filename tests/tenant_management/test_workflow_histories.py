@@ -1,7 +1,6 @@
 """Workflows as values, through any history: what is next, what is undone, who may go on, and nothing lost on paper."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -168,7 +167,7 @@ def test_requests_have_the_same_digest_when_they_ask_for_the_same_in_any_order(
     assert (digest_of(one) == digest_of(other)) == (one == other)
 
 
-def test_a_revision_tells_any_two_states_apart():
+def test_every_move_is_one_revision_on():
     flow = fresh(2)
     ways = [
         flow.claimed("one", START, LEASE),
@@ -177,4 +176,3 @@ def test_a_revision_tells_any_two_states_apart():
         flow.with_step("s0", "done", START, None, {}),
     ]
     assert {way.revision for way in ways} == {1}
-    assert all(replace(way, revision=0) != replace(flow, revision=1) for way in ways)

@@ -20,9 +20,9 @@ from fixtures.valkeys import (
 from fixtures.valkeys import (
     valkey_url as valkey_url,
 )
+from tenantscope_core.metering.calls import CallRecord
 from tenantscope_core.metering.counts import UseCounts
 from tenantscope_core.stores.valkey import ValkeyStore
-from tenantscope_core.tool.metering import CallRecord
 
 OpenCounts = Callable[..., UseCounts]
 

@@ -1,18 +1,17 @@
 """Two layers, each alone: what cloud and database refuse with our filter gone, and what we ask with them gone."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 import psycopg
 import pytest
 from fixtures.serving import Served
-from isolation.layers import EVERYTHING, Account, make_role, refused
+from isolation.layers import EVERYTHING, Account, refused, role
+from isolation.layers import account as account
 from psycopg import sql
-from tenant_management.holdings.world import ALIKE, LEAVER, admin_valkey, everything_but
-from tenantscope_core.credentials.aws import AwsClients
+from tenant_management.holdings.world import ALIKE, LEAVER, PARTS, admin_valkey, everything_but
 from tenantscope_core.credentials.broker import grant_for
 from tenantscope_core.credentials.session import TenantSession
-from tenantscope_core.credentials.sts import Sts
 from tenantscope_core.stores.postgres import PostgresStore, Statement
 from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.sources.holdings.catalog import TenantTable, read_catalog
@@ -23,27 +22,13 @@ SCHEMAS = ("memory", "semantic_cache")
 
 
 @pytest.fixture
-def account(small_company: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", small_company.execution.access_key_id)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", small_company.execution.secret_access_key)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", small_company.aws_endpoint)
-    sts, clients = Sts(region=small_company.region), AwsClients(region=small_company.region)
-    yield Account(small_company, sts, clients)
-    sts.close()
-    clients.close()
-
-
-@pytest.fixture
 async def wide(account: Account, registry_server: Served) -> AsyncGenerator[TenantSession]:
     """The leaver's session on a role as wide as the account, with no session policy."""
-    role, iam = make_role(account.sandbox, "holdings-wide", EVERYTHING), account.sandbox.client("iam")
     identity = await registry_server.assembly.verifier.identify(registry_server.token(None))
-    grant = grant_for(identity.caller, server="tenant-management", role_arn=role, tenant=LEAVER, is_admin=True)
-    async with account.vault(None) as vault:
-        yield await vault.session_for(grant)
-    iam.delete_role_policy(RoleName="holdings-wide", PolicyName="data")
-    iam.delete_role(RoleName="holdings-wide")
-    iam.delete_user_policy(UserName="tenantscope-execution", PolicyName="assume-holdings-wide")
+    with role(account.sandbox, "holdings-wide", EVERYTHING) as arn:
+        grant = grant_for(identity.caller, server="tenant-management", role_arn=arn, tenant=LEAVER, is_admin=True)
+        async with account.vault(None) as vault:
+            yield await vault.session_for(grant)
 
 
 @pytest.mark.requirement("erases-its-own")
@@ -132,7 +117,9 @@ async def test_on_a_role_as_wide_as_the_account_all_that_leaves_the_process_name
 
 async def tables(store: PostgresStore, schema: str) -> list[TenantTable]:
     async with store.tenant(LEAVER) as transaction:
-        return list((await read_catalog(transaction, schema)).tables)
+        found = list((await read_catalog(transaction, schema)).tables)
+    assert {table.part for table in found} == {part for part in PARTS["database"] if part.startswith(f"{schema}.")}
+    return found
 
 
 @pytest.mark.requirement("erases-its-own")

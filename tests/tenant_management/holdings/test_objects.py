@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fixtures.stores import caller_of
 from tenant_management.holdings.world import ALIKE, LEAVER, everything_but, versions
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import Conflict
@@ -77,23 +78,12 @@ def locked(small_company: Sandbox) -> Iterator[str]:
     s3.delete_bucket(Bucket=bucket)
 
 
-class SeenAs:
-    """A session of the account's root, said to be a tenant's: the bucket is none of the server's."""
-
-    def __init__(self, sandbox: Sandbox, tenant: str) -> None:
-        self.tenant: str | None = tenant
-        self._sandbox = sandbox
-
-    async def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
-        return getattr(self._sandbox.client(service), operation)(**parameters)
-
-
 async def test_what_a_lock_keeps_is_told_and_not_tried_for_ever(small_company: Sandbox, locked: str):
     key = f"datasets/usage/tenant_id={LEAVER}/x"
     s3 = small_company.client("s3")
     s3.put_object(Bucket=locked, Key=key, Body=b"x", ObjectLockLegalHoldStatus="ON")
     s3.put_object(Bucket=locked, Key=f"datasets/usage/tenant_id={ALIKE[0]}/x", Body=b"x")
-    aws = SeenAs(small_company, LEAVER)
-    with pytest.raises(Conflict, match="object lock"):
-        await Objects(locked).erase(aws, LEAVER, seconds=30)
-    assert (await Objects(locked).held(aws, LEAVER)).count == 1
+    async with caller_of(small_company, LEAVER) as aws:  # the account's root: the bucket is none of the server's
+        with pytest.raises(Conflict, match="object lock"):
+            await Objects(locked).erase(aws, LEAVER, seconds=30)
+        assert (await Objects(locked).held(aws, LEAVER)).count == 1

@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fixtures.small_company import registered_company
+from fixtures.small_company import as_item, own_company
 from tenantscope_sandbox import Sandbox
+from tenantscope_tenant_management.sources.items import plain
 
 Job = Callable[..., "Ran"]
 
@@ -28,10 +30,13 @@ class Ran:
         return int(found[1].replace(",", ""))
 
 
-@pytest.fixture(scope="session")
-def small_company() -> Iterator[Sandbox]:
-    with registered_company() as (sandbox, _):
-        yield sandbox
+small_company = own_company("session")
+
+
+def read(sandbox: Sandbox, tenant: str) -> dict[str, Any]:
+    """A tenant's record as it stands."""
+    key = as_item({"tenantId": tenant})
+    return plain(sandbox.client("dynamodb").get_item(TableName=sandbox.table, Key=key)["Item"])
 
 
 @pytest.fixture

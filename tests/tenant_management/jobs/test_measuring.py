@@ -3,19 +3,17 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from fixtures.serving import content_of
 from fixtures.small_company import CROWD, NAMED, as_item, registered
 from tenant_management.company_users import trail
 from tenant_management.conftest import Ask
-from tenant_management.jobs.conftest import Job
+from tenant_management.jobs.conftest import Job, read
 from tenantscope_core.metering.tally import FIELDS, Tally, month_of
 from tenantscope_core.metering.use import add_tallies
 from tenantscope_core.stores.valkey import ValkeyStore
 from tenantscope_sandbox import Sandbox
-from tenantscope_tenant_management.sources.items import plain
 
 TENANT, QUIET = "measured", "unmeasured"
 QUOTAS = {"requests_per_month": 100, "answer_tokens_per_month": 50, "users": 10, "requests_per_minute": 60}
@@ -31,11 +29,6 @@ def tenants(small_company: Sandbox) -> Generator[None]:
     yield
     for tenant in (TENANT, QUIET):
         dynamodb.delete_item(TableName=small_company.table, Key=as_item({"tenantId": tenant}))
-
-
-def read(sandbox: Sandbox, tenant: str) -> dict[str, Any]:
-    key = as_item({"tenantId": tenant})
-    return plain(sandbox.client("dynamodb").get_item(TableName=sandbox.table, Key=key)["Item"])
 
 
 async def count(sandbox: Sandbox, batch: int, now: datetime, calls: int, tokens: int) -> None:

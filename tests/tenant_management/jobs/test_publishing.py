@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from fixtures.serving import Served, content_of, error_fields
 from fixtures.small_company import TIERS, as_item, registered
-from tenant_management.company_users import caller_of, journal, trail
+from fixtures.stores import caller_of
+from tenant_management.company_users import journal, trail
 from tenant_management.conftest import Ask
-from tenant_management.jobs.conftest import Job
+from tenant_management.jobs.conftest import Job, read
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.settings import Settings
-from tenantscope_tenant_management.sources.items import plain
 from tenantscope_tenant_management.sources.jobs.publishing import Publisher
 from tenantscope_tenant_management.tiers import Tier
 
@@ -54,11 +54,6 @@ def tenants(sandbox: Sandbox, *records: dict[str, Any]) -> Generator[None]:
 def on_probe(tenant: str, **attributes: Any) -> dict[str, Any]:
     terms: dict[str, Any] = {"entitlements": ["booking"], "quotas": {"users": 3, "seats": 7}}
     return registered(tenant, tier="probe", **{**terms, **attributes})
-
-
-def read(sandbox: Sandbox, tenant: str) -> dict[str, Any]:
-    key = as_item({"tenantId": tenant})
-    return plain(sandbox.client("dynamodb").get_item(TableName=sandbox.table, Key=key)["Item"])
 
 
 def written(sandbox: Sandbox, mark: int) -> list[str]:

@@ -227,6 +227,7 @@ async def test_the_same_request_many_times_at_once_is_one_request(ask: Ask):
         for _ in range(20):
             group.start_soon(take_in)
     assert {each["code"] for each in told} <= {"ok", "unavailable"}, told
+    assert content_of(await ask("create_tenant", **asked))["status"] == "active"
     events = content_of(await ask("list_audit_events", tenant_id="chorus"))["events"]
     assert [event["action"] for event in events].count("tenant.onboarding_started") == 1
 

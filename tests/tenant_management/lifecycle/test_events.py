@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fixtures.serving import content_of, error_fields
-from fixtures.small_company import as_item, registered_company
+from fixtures.small_company import as_item, own_company
 from tenant_management.company_users import journal, trail
 from tenant_management.conftest import Ask
 from tenant_management.event_queue import EventQueue, job, listening_queue
@@ -18,11 +18,7 @@ BUS_DOWN: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def small_company() -> Iterator[Sandbox]:
-    """One of its own, for what is counted here."""
-    with registered_company() as (sandbox, _):
-        yield sandbox
+small_company = own_company("module")  # what is there is counted here
 
 
 @pytest.fixture(scope="module")

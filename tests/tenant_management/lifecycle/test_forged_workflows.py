@@ -1,12 +1,11 @@
 """A workflow is the provider's word: no tenant's session can write one, and one that is damaged stops no other."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fixtures.serving import Served, content_of, error_fields
-from fixtures.small_company import registered_company
+from fixtures.small_company import own_company
 from isolation.layers import refused, vended
 from tenant_management.conftest import Ask
 from tenantscope_sandbox import Sandbox
@@ -17,11 +16,7 @@ TENANT = "forger"
 USERS_DOWN = {"service": "cognito-idp", "kind": "error", "status": 500, "code": "InternalErrorException"}
 
 
-@pytest.fixture(scope="module")
-def small_company() -> Iterator[Sandbox]:
-    """One of its own, for what is counted here."""
-    with registered_company() as (sandbox, _):
-        yield sandbox
+small_company = own_company("module")  # what is there is counted here
 
 
 def forged(tenant: str) -> dict[str, Any]:

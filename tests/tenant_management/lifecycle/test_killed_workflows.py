@@ -8,34 +8,25 @@ after the first write of each other kind, in the middle of a step.
 import json
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import anyio
-import anyio.to_thread
-import httpx2
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 from fixtures.serving import (
-    ACCEPT,
-    SERVERS,
     Served,
-    call_of,
-    console_script,
     content_of,
     environment_of,
     error_fields,
-    listening,
     serve,
-    started,
 )
 from fixtures.store_contents import READS
 from mcp.types import CallToolResult
 from tenant_management.company_users import Pool
 from tenant_management.holdings.world import admin_valkey, keys_of, log_groups, move_in, versions
+from tenant_management.killing import SERVER, killed_when_struck
 from tenantscope_sandbox import Sandbox
 
-SERVER = next(each for each in SERVERS if each.spec.name == "tenant-management")
 LEASE_SECONDS = 0.6
 COUNTS = (b"}:admission:", b"}:metering:")
 MOST_CALLS = 40
@@ -79,24 +70,10 @@ async def until_done(served: Served, tool: str, arguments: Mapping[str, Any]) ->
 
 
 async def killed_at(sandbox: Sandbox, tool: str, arguments: Mapping[str, Any], action: str, skip: int) -> None:
-    """Call a process of its own, and kill it as soon as a write is done whose answer it then never gets."""
+    """Kill a process as soon as a write is done whose answer it then never gets."""
     fault = {"action": action, "kind": "hang", "after": True, "skip": skip, "times": 1}
-    with started([console_script(SERVER), "http", "--port", "0"], environment(sandbox)) as process:
-        url = await anyio.to_thread.run_sync(listening, process)
-        token = sandbox.issuer.token(None, None, [*SERVER.spec.scopes, "provider"])
-        headers = {**ACCEPT, "authorization": f"Bearer {token}"}
-
-        async def call() -> None:
-            async with httpx2.AsyncClient(timeout=60) as http:
-                with suppress(httpx2.TransportError):
-                    await http.post(f"{url}/mcp", content=json.dumps(call_of(tool, arguments)), headers=headers)
-
-        with sandbox.emulator.faults(fault):
-            async with anyio.create_task_group() as group:
-                group.start_soon(call)
-                await anyio.to_thread.run_sync(sandbox.emulator.wait_struck)
-                process.kill()
-                group.cancel_scope.cancel()
+    token = sandbox.issuer.token(None, None, [*SERVER.spec.scopes, "provider"])
+    await killed_when_struck(sandbox, environment(sandbox), token, tool, arguments, fault)
 
 
 def end_state(sandbox: Sandbox, tenant: str) -> State:
@@ -144,7 +121,7 @@ def moves_on(request: Mapping[str, Any]) -> bool:
 async def killed_at_every_write(
     sandbox: Sandbox, replica: Served, tool: str, prepare: Callable[[str], Awaitable[Mapping[str, Any]]]
 ) -> int:
-    """Hold the end of each run against that of one that nothing disturbed; how many runs there were."""
+    """Hold the end of each run against that of one that nothing disturbed; how many writes that one took."""
     emulator = sandbox.emulator
     calm = f"killed-{tool[:3]}-no"
     arguments = await prepare(calm)
@@ -164,7 +141,7 @@ async def killed_at_every_write(
         assert anonymous(answer["workflow"]["steps"], tenant) == anonymous(steps, calm), (number, action)
         assert end_state(sandbox, tenant) == wanted, (number, action)
         assert content_of(await ask(replica, "list_audit_events", tenant_id=tenant))["intact"] is True
-    return len(done)  # the writes
+    return len(done)
 
 
 def newcomer(tenant: str) -> dict[str, Any]:
@@ -179,8 +156,8 @@ async def test_a_tenant_comes_in_the_same_wherever_its_server_was_killed(small_c
     async def prepare(tenant: str) -> Mapping[str, Any]:
         return newcomer(tenant)
 
-    runs = await killed_at_every_write(small_company, replica, "create_tenant", prepare)
-    assert runs > 15
+    writes = await killed_at_every_write(small_company, replica, "create_tenant", prepare)
+    assert writes > 15
 
 
 @pytest.mark.requirement("same-end-wherever-killed")
@@ -192,5 +169,5 @@ async def test_a_tenant_is_gone_the_same_wherever_its_server_was_killed(small_co
         tried = content_of(await ask(replica, "set_tenant_status", **about, dry_run=True))
         return {**about, "confirmation": tried["confirmation"]}
 
-    runs = await killed_at_every_write(small_company, replica, "set_tenant_status", prepare)
-    assert runs > 25
+    writes = await killed_at_every_write(small_company, replica, "set_tenant_status", prepare)
+    assert writes > 25

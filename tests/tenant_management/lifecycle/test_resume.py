@@ -1,11 +1,10 @@
 """The job `resume`: it finishes what calls have left, says what it cannot, and ends with a code that tells which."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fixtures.serving import content_of, error_fields
-from fixtures.small_company import registered_company
+from fixtures.small_company import own_company
 from tenant_management.company_users import Pool, trail
 from tenant_management.conftest import Ask
 from tenant_management.event_queue import job
@@ -17,11 +16,7 @@ COGNITO_DOWN: dict[str, Any] = {
 AT_ONCE = {"TENANTSCOPE_QUIET_SECONDS": "0"}
 
 
-@pytest.fixture(scope="module")
-def small_company() -> Iterator[Sandbox]:
-    """One of its own, for what is counted here."""
-    with registered_company() as (sandbox, _):
-        yield sandbox
+small_company = own_company("module")  # what is there is counted here
 
 
 async def onboarded(ask: Ask, tenant: str, tier: str = "growth", **more: Any) -> dict[str, Any]:

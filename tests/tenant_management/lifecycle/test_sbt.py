@@ -1,18 +1,15 @@
 """Beside a control plane of the AWS SaaS Builder Toolkit's kind on the same table, each reads and heeds the other."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from botocore.session import Session
 from fixtures.serving import Served, content_of, error_fields, text_of
 from fixtures.stores import SignedCaller
 from tenant_management.conftest import Ask
 from tenant_management.control_plane import ControlPlane
-from tenantscope_core.credentials.clients import ServiceClients
 from tenantscope_sandbox import Sandbox
 from tenantscope_tenant_management.changes import changed
 from tenantscope_tenant_management.conflicts import TenantChanged
@@ -154,15 +151,6 @@ async def test_its_soft_delete_is_heeded_at_once_and_taken_back_by_the_provider(
 
 
 # Between our read and our write
-
-
-@pytest.fixture
-def root(small_company: Sandbox) -> Iterator[SignedCaller]:
-    session = Session()
-    session.set_credentials(small_company.root.access_key_id, small_company.root.secret_access_key)
-    clients = ServiceClients(lambda: session, region=small_company.region, endpoint_url=small_company.aws_endpoint)
-    yield SignedCaller(clients, None)
-    clients.close()
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from contract.calls import EXAMPLES, some_call
+from fixtures.clock import MovingClock
 from fixtures.serving import SERVERS, Served, content_of, environment_of, error_fields, serve, text_of
 from fixtures.store_contents import rows_of
 from mcp.types import CallToolResult
@@ -17,16 +17,6 @@ from tenantscope_sandbox import Sandbox
 
 OTHERS = ("cost-explorer", "memory", "metrics-logs", "pricing", "semantic-cache")
 SWITCHED_OFF = {"tenant_suspended", "tenant_not_registered"}
-
-
-class MovingClock:
-    """The time, further on when the story says so."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +88,7 @@ async def test_a_tenant_comes_is_served_everywhere_leaves_and_is_gone_everywhere
 
     # Suspended, its calls are refused with the reason; the company may still act on it.
     await ask(tenants, staff, "set_tenant_status", tenant_id="initech", action="suspend", reason="payment_overdue")
-    clock.ahead += FRESH_FOR
+    clock.advance(FRESH_FOR.total_seconds())
     for name in OTHERS:
         refused = await ask(all_six[name], peter, some_call(all_six[name].spec))
         assert error_fields(refused)["code"] == "tenant_suspended", name
@@ -107,7 +97,7 @@ async def test_a_tenant_comes_is_served_everywhere_leaves_and_is_gone_everywhere
         content_of(await ask(tenants, staff, "get_tenant", tenant_id="initech"))["status_reason"] == "payment_overdue"
     )
     content_of(await ask(tenants, staff, "set_tenant_status", tenant_id="initech", action="resume"))
-    clock.ahead += FRESH_FOR
+    clock.advance(FRESH_FOR.total_seconds())
     assert not (await ask(all_six["memory"], peter, "recall", **{"query": "flights"})).is_error
 
     # "Initech leaves: give them their data, then erase them everywhere."
@@ -135,7 +125,7 @@ async def test_a_tenant_comes_is_served_everywhere_leaves_and_is_gone_everywhere
     assert [pool.get(f"{name}@initech.example") for name in ("peter", "milton")] == [None, None]
     with admin_valkey(small_company) as valkey:
         assert not [line for line in valkey.acl_list() if "ts-initech " in line]
-    clock.ahead += FRESH_FOR
+    clock.advance(FRESH_FOR.total_seconds())
     for name, served in all_six.items():
         refused = await ask(served, peter, some_call(served.spec))
         assert error_fields(refused)["code"] == "tenant_suspended", name

@@ -9,17 +9,13 @@ from importlib import import_module
 from typing import Any
 
 from .documents import as_list, as_object, parsed_object
-from .leading_keys import leading_keys
+from .leading_keys import MEMBERS, leading_keys
 from .named_attributes import named_attributes
 from .partiql import OPERATIONS, parsed_statement, return_values, statements
 
 RETURNING = ("PutItem", "UpdateItem", "DeleteItem", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete")
 SELECTING = ("GetItem", "BatchGetItem", "Query", "Scan", "PartiQLSelect")
 TRANSACTIONS = ("TransactWriteItems", "TransactGetItems")
-MEMBERS = {
-    "ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
-    "Get": "GetItem",
-}  # fmt: skip
 OF_A_REQUEST = ("dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:ReturnValues", "dynamodb:Select")
 
 TableArn = Callable[[str], str]

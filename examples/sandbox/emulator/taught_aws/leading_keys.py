@@ -11,7 +11,11 @@ from typing import Any
 from .documents import as_list, as_object
 from .partiql import parsed_statement, statements
 
-ITEM_MEMBERS = ("Put", "Update", "Delete", "Get", "ConditionCheck")
+MEMBERS = {
+    "ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
+    "Get": "GetItem",
+}  # fmt: skip
+"""What the parts of a transaction are called in a request, and the IAM action of each."""
 
 
 def hash_key(table_name: str, index_name: str | None = None) -> str | None:
@@ -80,7 +84,7 @@ def leading_keys(request: dict[str, Any]) -> list[str]:
         for item in keys:
             found.update(_of_item(table, item))
     for action in as_list(request.get("TransactItems")):
-        for member in (action[name] for name in ITEM_MEMBERS if name in action):
+        for member in (action[name] for name in MEMBERS if name in action):
             found.update(_of_item(member["TableName"], member.get("Key") or member.get("Item")))
     for parsed in filter(None, map(parsed_statement, statements(request))):
         found.update(_of_statement(parsed))

@@ -53,9 +53,6 @@ def named_attributes(request: dict[str, Any]) -> list[str]:
                 found.update(as_object(as_object(write.get("DeleteRequest")).get("Key")))
         else:
             found.update(_of_one(as_object(entry)))
-    for action in as_list(request.get("TransactItems")):
-        for member in as_object(action).values():
-            found.update(_of_one(as_object(member)))
     for parsed in filter(None, map(parsed_statement, statements(request))):
         found.update(statement_attributes(parsed))
     return sorted(found)

@@ -2,13 +2,12 @@
 
 import http.client
 import json
-import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PAUSE_SECONDS = 0.02
+from tenantscope_sandbox.processes import wait_until
 
 
 class EmulatorControl:
@@ -53,11 +52,8 @@ class EmulatorControl:
         Raises:
             TimeoutError: They have not within the time.
         """
-        deadline = time.monotonic() + timeout_seconds
-        while sum(self.struck()) < strikes:
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"the faults struck fewer than {strikes} requests in {timeout_seconds} s")
-            time.sleep(PAUSE_SECONDS)
+        if not wait_until(lambda: sum(self.struck()) >= strikes, timeout_seconds):
+            raise TimeoutError(f"the faults struck fewer than {strikes} requests in {timeout_seconds} s")
 
     def checkpoint(self) -> None:
         """Save what changed to disk now, so that even a killed emulator keeps it."""

@@ -77,7 +77,7 @@ def _of_tenant_management(sandbox: "Sandbox") -> dict[str, str]:
         "TENANTSCOPE_DATASETS_BUCKET": sandbox.bucket,
         "TENANTSCOPE_POSTGRES_DSN": sandbox.postgres_dsn,
         "TENANTSCOPE_VALKEY_ADMIN_URL": sandbox.valkey_lifecycle_url,
-        "TENANTSCOPE_CACHE_USER_KEY": sandbox.state.secret("cache-user-key") + sandbox.state.secret("cache-user-key-2"),
+        "TENANTSCOPE_CACHE_USER_KEY": sandbox.state.secret("cache-user-key"),
     }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import InvalidArgument
+from tenantscope_core.serving.job_output import say
 from tenantscope_core.serving.owned_files import read_owned
 from tenantscope_core.serving.rollup_words import add_rollup_words, rolled, rollup_folder
 from tenantscope_core.serving.spec import Runtime
@@ -32,7 +33,7 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
             registry=settings.tenants_table,
             folder=folder,
             clock=runtime.clock,
-            say=lambda line: print(line, flush=True),  # noqa: T201
+            say=say,
             limits=Limits(settings.rollup_memory, settings.rollup_threads),
         )
         return await rolled(work, arguments)

@@ -7,6 +7,7 @@ from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.documents import mapping, read_yaml
 from tenantscope_core.results.errors import NotFound
 from tenantscope_core.results.periods import Month
+from tenantscope_core.serving.job_output import say
 from tenantscope_core.serving.open_datasets import open_datasets
 from tenantscope_core.serving.owned_files import read_owned
 from tenantscope_core.serving.rollup_words import rollup_folder
@@ -27,19 +28,19 @@ async def publish_book(runtime: Runtime[Settings], aws: TenantSession, arguments
 
     settings, now = runtime.settings, runtime.clock()
     document, book = read_book(arguments.file)
-    _say(f"{arguments.file.name}: {len(book.versions)} versions, {len(book.contracts):,} contracts, valid")
+    say(f"{arguments.file.name}: {len(book.versions)} versions, {len(book.contracts):,} contracts, valid")
     with open_datasets(runtime) as datasets:
         before = await _published(Books(datasets.reader, datasets.engine), aws)
     revision = compare(before, book, Month(now.year, now.month))
     for change in revision.changes or ("nothing changes",):
-        _say(f"  {change}")
+        say(f"  {change}")
     if revision.faults:
         for fault in revision.faults:
-            _say(f"refused: {fault}")
-        _say("Bills of closed months must come out the same for ever; mend a mistake with a credit in this month.")
+            say(f"refused: {fault}")
+        say("Bills of closed months must come out the same for ever; mend a mistake with a credit in this month.")
         return 1
     if not arguments.commit:
-        _say("dry run: nothing is written; --commit publishes it")
+        say("dry run: nothing is written; --commit publishes it")
         return 0
     with rollup_folder(settings) as folder:
         limits = Limits(settings.rollup_memory, settings.rollup_threads)
@@ -49,7 +50,7 @@ async def publish_book(runtime: Runtime[Settings], aws: TenantSession, arguments
             folder,
             registry=settings.tenants_table,
             clock=runtime.clock,
-            say=_say,
+            say=say,
             limits=limits,
         )
         await publisher.publish(document, book, before)
@@ -81,7 +82,3 @@ async def _published(books: Books, aws: TenantSession) -> Book | None:
         return await books.book(aws, None)
     except NotFound:
         return None
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201

@@ -3,6 +3,7 @@
 import argparse
 
 from tenantscope_core.credentials.session import TenantSession
+from tenantscope_core.serving.job_output import say
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_tenant_management.settings import Settings
@@ -18,13 +19,9 @@ async def adopt(runtime: Runtime[Settings], aws: TenantSession, arguments: argpa
     from tenantscope_tenant_management.sources.jobs.adopting import Adopter  # not loaded by a server that only answers
 
     dry_run: bool = arguments.dry_run
-    adopter = Adopter(runtime.settings, aws, clock=runtime.clock, say=_say, dry_run=dry_run)
+    adopter = Adopter(runtime.settings, aws, clock=runtime.clock, say=say, dry_run=dry_run)
     counted = await adopter.run()
     done = "would be taken in" if dry_run else "taken in"
     failed = f", {counted.failed} failed" if counted.failed else ""
-    _say(f"adopt: {counted.seen} tenants looked at, {counted.adopted} {done}{failed}")
+    say(f"adopt: {counted.seen} tenants looked at, {counted.adopted} {done}{failed}")
     return 1 if counted.failed else 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201

@@ -4,6 +4,7 @@ import argparse
 
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import NotSetUp
+from tenantscope_core.serving.job_output import say
 from tenantscope_core.serving.settings import PREFIX
 from tenantscope_core.serving.spec import Runtime
 
@@ -28,8 +29,4 @@ async def measure(runtime: Runtime[Settings], aws: TenantSession, arguments: arg
     if settings.valkey_url is None:
         raise NotSetUp(f"The servers' counts are in Valkey; set {PREFIX}VALKEY_URL.")
     async with ValkeyStore(settings.valkey_url.get_secret_value()) as valkey:
-        return await Measuring(settings, aws, valkey, clock=runtime.clock, say=_say).run()
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
+        return await Measuring(settings, aws, valkey, clock=runtime.clock, say=say).run()

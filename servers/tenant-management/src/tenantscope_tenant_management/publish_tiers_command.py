@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from tenantscope_core.credentials.session import TenantSession
+from tenantscope_core.serving.job_output import say
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_tenant_management.settings import Settings
@@ -29,18 +30,14 @@ async def publish_tiers(runtime: Runtime[Settings], aws: TenantSession, argument
     before = {tier.name: tier for tier in await TierTable(journal).all(aws)}
     for tier in listed:
         state = "new" if tier.name not in before else "as it was" if before[tier.name] == tier else "changes"
-        _say(f"{tier.name}: {len(tier.features)} features, {len(tier.quotas)} quotas, {state}")
-    publisher = Publisher(runtime.settings, aws, clock=runtime.clock, say=_say)
+        say(f"{tier.name}: {len(tier.features)} features, {len(tier.quotas)} quotas, {state}")
+    publisher = Publisher(runtime.settings, aws, clock=runtime.clock, say=say)
     gone = [name for name in before if name not in {tier.name for tier in listed}]
     for name in gone:
         if await publisher.has_tenants(name):
-            _say(f"refused: tenants are on {name}, which the file no longer has; move them first")
+            say(f"refused: tenants are on {name}, which the file no longer has; move them first")
             return 1
     if not arguments.commit:
-        _say("dry run: nothing is written; --commit publishes them")
+        say("dry run: nothing is written; --commit publishes them")
         return 0
     return await publisher.publish(listed)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201

@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal, cast
 
-from tenantscope_core.results.statuses import ACTIVE_STATUSES, SWITCHES, normal_status
+from tenantscope_core.results.statuses import SWITCHES, status_in_effect
 
 from tenantscope_tenant_management.models import Quota, TenantProfile, TenantSummary
 from tenantscope_tenant_management.tiers import ENFORCED
 
 Status = Literal["active", "trial", "pending", "suspended", "offboarding", "offboarded", "failed"]
-UNKNOWN = "unknown"
 LEAVING = frozenset({"offboarding", "offboarded"})
 
 
@@ -105,10 +104,9 @@ def is_leaving(item: Mapping[str, Any]) -> bool:
 
 def status_of(item: Mapping[str, Any]) -> str:
     """What a record's status means, in lower case; `inactive` where it is switched off, `unknown` where it has none."""
-    status = normal_status(item.get("tenantStatus") or UNKNOWN)
-    if status in {*ACTIVE_STATUSES, UNKNOWN} and any(item.get(name, True) is not True for name in SWITCHES):
-        return "inactive"
-    return status
+    return status_in_effect(
+        item.get("tenantStatus"), switched_on=all(item.get(name, True) is True for name in SWITCHES)
+    )
 
 
 def has_left(item: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 import argparse
 
 from tenantscope_core.credentials.session import TenantSession
+from tenantscope_core.serving.job_output import say
 from tenantscope_core.serving.spec import Runtime
 
 from tenantscope_tenant_management.settings import Settings
@@ -19,9 +20,5 @@ async def resume(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
 
     async with open_sources(runtime) as sources:
         sources.require_admin()
-        left = await Resuming(sources, aws, runtime.session_of, clock=runtime.clock, say=_say).run()
+        left = await Resuming(sources, aws, runtime.session_of, clock=runtime.clock, say=say).run()
     return 1 if left else 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201

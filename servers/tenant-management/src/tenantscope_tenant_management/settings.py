@@ -63,6 +63,11 @@ class Settings(CoreSettings):
     )
 
     @property
+    def admin_role(self) -> str | None:
+        """The setting."""
+        return self.admin_role_arn
+
+    @property
     def policy_names(self) -> dict[str, str]:
         """The common names, and those of this server's own stores."""
         own = {

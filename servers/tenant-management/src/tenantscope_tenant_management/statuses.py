@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from tenantscope_core.results.errors import Conflict
-from tenantscope_core.results.statuses import KNOWN_STATUSES, SWITCHES
-
-from tenantscope_tenant_management.registry import UNKNOWN
+from tenantscope_core.results.statuses import KNOWN_STATUSES, SWITCHES, UNKNOWN
 
 Action = Literal["activate", "suspend", "resume", "offboard"]
 Reason = Literal["payment_overdue", "security", "abuse", "requested", "maintenance", "other"]

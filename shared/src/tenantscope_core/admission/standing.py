@@ -12,7 +12,7 @@ import anyio
 from tenantscope_core.admission.quotas import NO_QUOTAS, Quotas, quotas_of
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import NotPermitted, TenantNotRegistered, TenantSuspended, Unavailable
-from tenantscope_core.results.statuses import ACTIVE_STATUSES, KNOWN_STATUSES, SWITCHES, normal_status
+from tenantscope_core.results.statuses import ACTIVE_STATUSES, KNOWN_STATUSES, SWITCHES, status_in_effect
 from tenantscope_core.stores.aws import AwsCaller
 
 log = logging.getLogger(__name__)
@@ -152,9 +152,8 @@ def _standing(item: dict[str, Any] | None) -> Standing:
     """The status is `inactive` where a soft-delete switch of the Toolkit's contradicts an active one."""
     if item is None:
         return Standing(None)
-    status = normal_status(_text(item, "tenantStatus") or "unknown")
-    if status in ACTIVE_STATUSES and any(item.get(name, _ON) != _ON for name in SWITCHES):
-        status = "inactive"
+    switched_on = all(item.get(name, _ON) == _ON for name in SWITCHES)
+    status = status_in_effect(_text(item, "tenantStatus"), switched_on=switched_on)
     return Standing(status, _text(item, "statusReason"), _text(item, "tier"), quotas_of(item))
 
 

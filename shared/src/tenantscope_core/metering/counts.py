@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from tenantscope_core.metering.calls import CallRecord
 from tenantscope_core.metering.tally import Tallies, Tally
 from tenantscope_core.results.errors import Unavailable
-from tenantscope_core.tool.metering import CallRecord
 
 if TYPE_CHECKING:
     from tenantscope_core.stores.valkey import ValkeyStore
@@ -56,7 +56,7 @@ class UseCounts:
         self._something = asyncio.Event()
 
     def count(self, record: CallRecord) -> None:
-        """Count a call that has ended."""
+        """Count a call that has ended; at once, for the call waits for it."""
         self._waiting.add(record, self._clock())
         if len(self._waiting):
             self._something.set()

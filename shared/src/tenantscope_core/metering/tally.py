@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tenantscope_core.identity.caller import Audience
-from tenantscope_core.tool.metering import CallRecord
+from tenantscope_core.metering.calls import CallRecord
 
 MINUTES_KEPT = 10
 FIELDS = ("calls", "refused", "failed", "milliseconds", "answer_bytes", "answer_tokens")

@@ -5,6 +5,9 @@ ACTIVE_STATUSES = frozenset({"active", "trial"})
 
 KNOWN_STATUSES = ACTIVE_STATUSES | {"pending", "suspended", "offboarding", "offboarded", "inactive", "failed"}
 
+UNKNOWN = "unknown"
+"""What is said of a record that has no status."""
+
 SWITCHES = ("sbtaws_active", "isActive")
 """The Toolkit's soft delete, as it is called now and as it was before; a record without one is switched on."""
 
@@ -31,6 +34,12 @@ def normal_status(stored: str) -> str:
     """
     lowered = stored.lower()
     return _SPELLINGS.get(lowered, lowered)
+
+
+def status_in_effect(stored: str | None, *, switched_on: bool) -> str:
+    """What a stored status means, `unknown` where none is; `inactive` where a switch contradicts one that lets in."""
+    status = normal_status(stored or UNKNOWN)
+    return "inactive" if not switched_on and status in {*ACTIVE_STATUSES, UNKNOWN} else status
 
 
 def spellings_of(status: str) -> tuple[str, ...]:

@@ -30,13 +30,13 @@ from tenantscope_core.identity.claims import ClaimMap
 from tenantscope_core.identity.keys import KeySet
 from tenantscope_core.identity.token_source import FixedToken, TokenCommand, TokenFile, TokenSource
 from tenantscope_core.identity.verifier import Identity, TokenRules, Verifier
+from tenantscope_core.metering.calls import Meter
 from tenantscope_core.metering.counts import UseCounts, telling
 from tenantscope_core.results.cursors import CursorKey
 from tenantscope_core.serving.policies import arn_names, session_policies
 from tenantscope_core.serving.protocol import Identify, Path, protocol_server
 from tenantscope_core.serving.settings import CoreSettings, WrongSettings
 from tenantscope_core.serving.spec import Runtime, ServerSpec
-from tenantscope_core.tool.metering import Meter
 from tenantscope_core.tool.path import Gatekeepers, Roles, ToolPath
 
 if TYPE_CHECKING:

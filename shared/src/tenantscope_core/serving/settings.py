@@ -142,8 +142,8 @@ class CoreSettings(BaseModel):
 
     @property
     def admin_role(self) -> str | None:
-        """The role for what the provider does to one tenant; servers that do such things declare `admin_role_arn`."""
-        return getattr(self, "admin_role_arn", None)
+        """The role for what the provider does to one tenant; servers that do such things have a setting for it."""
+        return None
 
     @property
     def policy_names(self) -> dict[str, str]:

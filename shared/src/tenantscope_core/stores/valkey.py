@@ -141,7 +141,7 @@ class ValkeyStore:
         Raises:
             Unavailable: Valkey is down or slow; the script may have run for some of them.
         """
-        named = [TenantValkey(None, tenant_prefix(run.tenant, namespace)).named(run.keys) for run in runs]
+        named = [self.tenant(run.tenant, namespace).named(run.keys) for run in runs]
         digest = _digest(script.text)
         async with self._client.pipeline(transaction=False) as pipeline:
             pipeline.script_load(script.text)

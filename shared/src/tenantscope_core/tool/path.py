@@ -20,11 +20,11 @@ from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.credentials.vault import Vault
 from tenantscope_core.identity.caller import Caller
 from tenantscope_core.identity.verifier import Identity
+from tenantscope_core.metering.calls import CallRecord, Meter
 from tenantscope_core.results.cursors import CursorKey
 from tenantscope_core.results.errors import NotFound, RateLimited
 from tenantscope_core.tool.call import Call
 from tenantscope_core.tool.declaration import Tool
-from tenantscope_core.tool.metering import CallRecord, Meter
 from tenantscope_core.tool.outcome import answered, as_failure, refused
 
 SourcesT = TypeVar("SourcesT")

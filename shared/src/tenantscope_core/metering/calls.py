@@ -2,9 +2,12 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from opentelemetry import metrics, trace
+
+if TYPE_CHECKING:
+    from tenantscope_core.metering.counts import UseCounts
 
 log = logging.getLogger("tenantscope.calls")
 
@@ -31,18 +34,10 @@ class CallRecord:
         return -(-self.answer_bytes // _BYTES_PER_TOKEN)
 
 
-class Counts(Protocol):
-    """Where calls are added up per tenant, for whoever asks how much a tenant uses."""
-
-    def count(self, record: CallRecord) -> None:
-        """Count a call that has ended; at once, for the call waits for it."""
-        ...
-
-
 class Meter:
     """Writes each record as a structured log line (the usage event), span attributes and OpenTelemetry instruments."""
 
-    def __init__(self, counts: Counts | None = None) -> None:
+    def __init__(self, counts: "UseCounts | None" = None) -> None:
         self._counts = counts
         meter = metrics.get_meter("tenantscope")
         self._calls = meter.create_counter("tenantscope.tool.calls", unit="{call}")
