@@ -45,6 +45,10 @@ class AdministeringSettings(CoreSettings):
 
     admin_role_arn: str | None = None
 
+    @property
+    def admin_role(self) -> str | None:
+        return self.admin_role_arn
+
 
 @pytest.fixture(scope="module")
 def admin_roles(small_company: Sandbox) -> Iterator[dict[str, str]]:

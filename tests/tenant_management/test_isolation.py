@@ -59,6 +59,13 @@ def test_the_provider_is_told_that_its_fleet_session_has_no_tag_whatever_the_bro
     assert "without a tenant tag" in told
 
 
+def test_a_provider_is_told_where_this_server_asks_nothing_about_the_fleet():
+    layers = of_provider(replace(SETUP, has_fleet=False))
+    assert "without a provider role" in said([one for one in layers if one.layer == "credentials"])
+    assert all("every tenant's" not in one.how for one in layers)
+    assert enforcer(layers, f"{REGISTRY} of one tenant") == {"cloud"}
+
+
 def test_of_our_own_policy_the_cloud_holds_both_tables_and_the_server_alone_what_iam_cannot_narrow():
     layers = of_tenant(SETUP, holds=None)
     assert {one: enforcer(layers, one) for one in (REGISTRY, JOURNAL, USERS, TAGS)} == {

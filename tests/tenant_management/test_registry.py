@@ -100,6 +100,13 @@ def test_quotas_come_with_their_use_where_something_meters_it():
     assert (storage.name, storage.limit, storage.used, storage.used_as_of) == ("storage_gb", 20, None, None)
 
 
+@pytest.mark.parametrize("use", ["much", {"users": "much"}, {"users": {"used": "much"}}, {"users": {"used": None}}])
+def test_a_use_that_is_no_number_is_not_measured(use: object):
+    """Whoever writes it may err; the tenant can be read and suspended all the same."""
+    (users,) = profile({**LEAST, "quotas": {"users": Decimal(10)}, "quotaUse": use}).quotas
+    assert users.used is None
+
+
 def test_times_are_aware_and_an_unreadable_one_is_left_out():
     assert summary({**LEAST, "lastActiveAt": "2026-09-30T17:30:00"}).last_active == datetime(
         2026, 9, 30, 17, 30, tzinfo=UTC

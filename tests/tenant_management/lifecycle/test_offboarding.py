@@ -1,5 +1,6 @@
 """A tenant leaves: the story, through MCP, on the real stores."""
 
+import json
 from typing import Any
 
 from fixtures.serving import SERVERS, Served, content_of, environment_of, error_fields, serve, text_of
@@ -89,6 +90,31 @@ async def test_a_confirmation_is_for_one_tenant_one_version_and_whoever_was_told
         assert (fields["code"], fields["parameter"]) == ("invalid_argument", "confirmation")
     for tenant in ("wonka", "slugworth"):
         assert content_of(await ask("get_tenant", tenant_id=tenant))["status"] == "active"
+
+
+async def test_what_a_tenant_takes_along_of_its_trail_is_what_it_may_see(ask: Ask, small_company: Sandbox):
+    tenant, user = "tenant-that-asks", "ops-of-ours"
+    version = (await onboarded(ask, tenant))["version"]
+    secret = "they pay late"
+    about = {"tenant_id": tenant}
+    content_of(await ask("update_tenant", **about, version=version, name="Ask Ltd", note=secret))
+    mine = content_of(await ask("list_audit_events", tenant))["events"]
+    theirs = await ask("list_audit_events", **about)
+    assert secret in text_of(theirs)
+    leave = {**about, "action": "offboard"}
+    told = content_of(await ask("set_tenant_status", **leave, dry_run=True))["confirmation"]
+    left = content_of(await ask("set_tenant_status", **leave, confirmation=told, note=user))
+    key = left["receipt"]["export"]["folder"] + "audit/audit.jsonl"
+    body = small_company.client("s3").get_object(Bucket=small_company.bucket, Key=key)["Body"].read().decode()
+    lines = [json.loads(line) for line in body.splitlines()]
+    chain = ("digest", "previous", "hash")
+    shown = [{name: value for name, value in line.items() if name not in chain} for line in lines]
+    assert shown[: len(mine)] == list(reversed(mine))
+    assert all(line[name] for line in lines for name in chain)
+    assert secret not in body
+    assert user not in body
+    assert "subject" not in body
+    assert "salt" not in body
 
 
 async def test_a_tenant_may_leave_without_an_export(ask: Ask, small_company: Sandbox):

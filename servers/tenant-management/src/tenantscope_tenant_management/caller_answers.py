@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
-from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
 from tenantscope_core.results.answers import Answer
+from tenantscope_core.results.statuses import FELT_WITHIN_SECONDS
 
 
 class IsolationLayer(Answer):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
+from tenantscope_core.results.statuses import FELT_WITHIN_SECONDS
 
 from tenantscope_tenant_management.caller_answers import IsolationLayer
 from tenantscope_tenant_management.policy_reading import (
@@ -47,6 +47,7 @@ class Setup:
     provider: Document
     admin: Document | None = None
     without: Collection[str] = field(default=())
+    has_fleet: bool = True
     has_rows: bool = False
     has_cache: bool = False
 
@@ -80,7 +81,6 @@ def of_provider(setup: Setup) -> list[IsolationLayer]:
     alone = [layer.model_copy(update={"layer": f"{layer.layer} of one tenant"}) for layer in _of_admin(setup, document)]
     return [
         _server("tenant", "a provider's token names no tenant; each call says which tenant it is about"),
-        _cloud("credentials", "for the fleet this server's provider role, by AssumeRole, without a tenant tag"),
         *_of_fleet(setup),
         _cloud("credentials of one tenant", f"{role}, tagged with it, and a session policy that names it"),
         *alone,
@@ -110,6 +110,10 @@ def _of_admin(setup: Setup, document: Document) -> Iterator[IsolationLayer]:
 
 
 def _of_fleet(setup: Setup) -> Iterator[IsolationLayer]:
+    if not setup.has_fleet:
+        yield _server("credentials", "none for the fleet: without a provider role, this server asks nothing about it")
+        return
+    yield _cloud("credentials", "for the fleet this server's provider role, by AssumeRole, without a tenant tag")
     for store, statements in _by_store(setup, setup.provider).items():
         actions = sorted({action.partition(":")[2] for each in statements for action in each.actions})
         writes = [each for each in statements if each.writes]

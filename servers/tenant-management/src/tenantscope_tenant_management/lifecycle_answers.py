@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import Field
-from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
 from tenantscope_core.results.answers import Answer
+from tenantscope_core.results.statuses import FELT_WITHIN_SECONDS
 
 from tenantscope_tenant_management.holdings import Held
 from tenantscope_tenant_management.workflow import Workflow
@@ -15,7 +15,7 @@ class StepView(Answer):
     """One step of a workflow."""
 
     name: str
-    state: str = Field(description="done, skipped, undone, or waiting.")
+    state: str = Field(description="done, skipped, undone, failed or waiting.")
     told: str | None = Field(default=None, description="What it did, or why it was skipped.")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -115,17 +116,13 @@ def has_left(item: Mapping[str, Any]) -> bool:
 
 
 def recorded_use(item: Mapping[str, Any]) -> dict[str, Use]:
-    """Use of quotas as a record has it: `quotaUse` holds `{name: {used, asOf}}`.
-
-    Raises:
-        DamagedRecord: A use is no number.
-    """
-    kept = {name: mapping_of(measured) for name, measured in mapping_of(item.get("quotaUse")).items()}
-    return {
-        name: Use(whole(measured["used"], "quotaUse"), _time(measured.get("asOf")))
-        for name, measured in kept.items()
-        if measured.get("used") is not None
-    }
+    """Use of quotas as a record has it: `quotaUse` holds `{name: {used, asOf}}`. What is no number is not measured."""
+    found: dict[str, Use] = {}
+    for name, measured in mapping_of(item.get("quotaUse")).items():
+        kept = mapping_of(measured)
+        with suppress(DamagedRecord):
+            found[name] = Use(whole(kept.get("used"), "quotaUse"), _time(kept.get("asOf")))
+    return found
 
 
 def _quotas(item: Mapping[str, Any], use: Mapping[str, Use]) -> list[Quota]:

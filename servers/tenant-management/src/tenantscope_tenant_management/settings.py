@@ -16,7 +16,7 @@ class Settings(CoreSettings):
     )
     admin_role_arn: str | None = Field(
         default=None,
-        description="The role it assumes for the provider's work on one tenant; without it, it only reads.",
+        description="The role it assumes for the provider's work on one tenant; without it, it lets nobody in or go.",
     )
 
     event_bus: str | None = Field(

@@ -170,7 +170,7 @@ def address_digest(tenant: str, email: str) -> str:
 def outcome(change: Wanted, user: User | None, *, changed: bool) -> str:
     """What a caller is told of a change that was done or was not needed; `user` is as it is now, None once gone."""
     if user is None:
-        return "Removed: signed out, and its sign-in deleted. Tokens that it has end within the hour."
+        return "Removed: signed out, and its sign-in deleted. Tokens that it has serve until they expire."
     if not changed:
         also = " An invitation changes no role: use change_role." if change.action == "invite" else ""
         return f"Nothing was done: this user is {user.status}, with role {user.role}, already.{also}"
@@ -178,7 +178,7 @@ def outcome(change: Wanted, user: User | None, *, changed: bool) -> str:
         case "invite":
             return f"Invited as {user.role}: an e-mail with a first password is on its way."
         case "disable":
-            return "Disabled and signed out. Tokens that it has end within the hour."
+            return "Disabled and signed out. Tokens that it has serve until they expire."
         case "enable":
             return "Enabled: it can sign in again."
         case _:

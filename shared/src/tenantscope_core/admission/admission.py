@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from tenantscope_core.admission.ledger import Bound, Ledger, Refusal
 from tenantscope_core.admission.limits import Limits, TierLimits
 from tenantscope_core.admission.quotas import NO_QUOTAS, Quotas
-from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
 from tenantscope_core.results.errors import RateLimited
+from tenantscope_core.results.statuses import FELT_WITHIN_SECONDS
 
 
 def _new_lease() -> str:

@@ -12,12 +12,17 @@ import anyio
 from tenantscope_core.admission.quotas import NO_QUOTAS, Quotas, quotas_of
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import NotPermitted, TenantNotRegistered, TenantSuspended, Unavailable
-from tenantscope_core.results.statuses import ACTIVE_STATUSES, KNOWN_STATUSES, SWITCHES, status_in_effect
+from tenantscope_core.results.statuses import (
+    ACTIVE_STATUSES,
+    FELT_WITHIN_SECONDS,
+    KNOWN_STATUSES,
+    SWITCHES,
+    status_in_effect,
+)
 from tenantscope_core.stores.aws import AwsCaller
 
 log = logging.getLogger(__name__)
 
-FELT_WITHIN_SECONDS = 30  # a suspension, or a change of tier or quota
 FRESH_FOR = timedelta(seconds=FELT_WITHIN_SECONDS)
 TRUSTED_FOR = timedelta(minutes=15)  # how long an active tenant keeps working while the registry is unreachable
 ASK_AGAIN_AFTER = timedelta(seconds=5)  # between attempts while it is unreachable

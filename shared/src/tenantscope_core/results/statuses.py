@@ -5,6 +5,9 @@ ACTIVE_STATUSES = frozenset({"active", "trial"})
 
 KNOWN_STATUSES = ACTIVE_STATUSES | {"pending", "suspended", "offboarding", "offboarded", "inactive", "failed"}
 
+FELT_WITHIN_SECONDS = 30
+"""How soon every server follows a suspension, or a change of tier or quota."""
+
 UNKNOWN = "unknown"
 """What is said of a record that has no status."""
 

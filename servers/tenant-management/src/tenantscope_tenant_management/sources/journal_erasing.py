@@ -10,9 +10,11 @@ from typing import Any
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.stores.aws import AwsCaller, require_owner
 
+from tenantscope_tenant_management.audit import Entry
+from tenantscope_tenant_management.audit_answers import event_view
 from tenantscope_tenant_management.holdings import Held
 from tenantscope_tenant_management.sources.items import Item, typed
-from tenantscope_tenant_management.sources.journal import HEAD, Journal
+from tenantscope_tenant_management.sources.journal import HEAD, Journal, readable
 
 STORE = "registry"
 KEPT = (
@@ -45,9 +47,9 @@ class JournalErasing:
         return Held(STORE, parts)
 
     async def exported(self, aws: AwsCaller, tenant: str) -> bytes:
-        """The audit trail as JSON lines."""
-        lines = [self.as_json(item) async for item in self._items(aws, tenant, "audit:", "audit;")]
-        return b"".join(line + b"\n" for line in lines)
+        """The audit trail as JSON lines, the oldest first: what the tenant may see of it, and the hashes."""
+        entries = readable([item async for item in self._items(aws, tenant, "audit:", "audit;")])
+        return b"".join(self.as_json(_exported(entry)) + b"\n" for entry in entries)
 
     async def erase(self, aws: AwsCaller, tenant: str, *, seconds: float) -> bool:
         """Erase what is personal; True when nothing of it is left. Idempotent."""
@@ -89,6 +91,12 @@ class JournalErasing:
             after = page.next_key
             if after is None:
                 return
+
+
+def _exported(entry: Entry) -> dict[str, Any]:
+    view = event_view(entry, to_provider=False, names_tenant=False, whole=True)
+    shown = view.model_dump(mode="json", exclude_none=True)
+    return {**shown, "digest": entry.digest, "previous": entry.previous, "hash": entry.hash}
 
 
 def _is_erased(item: Item) -> bool:

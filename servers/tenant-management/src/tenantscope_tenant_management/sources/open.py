@@ -88,12 +88,10 @@ class Sources:
         """Let a call pass that changes tenants, where this server was set up for it.
 
         Raises:
-            NotSetUp: It was set up to read.
+            NotSetUp: It has no role to do so with.
         """
         if not self.administers:
-            raise NotSetUp(
-                f"This server was set up to read tenants; to change them its operator sets {PREFIX}ADMIN_ROLE_ARN."
-            )
+            raise NotSetUp(f"This server has no role to change tenants with; its operator sets {PREFIX}ADMIN_ROLE_ARN.")
 
 
 @asynccontextmanager
@@ -201,6 +199,7 @@ def setup_of(settings: Settings) -> Setup:
         provider=load_policy(_PACKAGE, PROVIDER_POLICY),
         admin=load_policy(_PACKAGE, ADMIN_POLICY) if administers else None,
         without=[store for store, where in stores.items() if where is None],
+        has_fleet=settings.provider_role_arn is not None,
         has_rows=administers and settings.postgres_dsn is not None,
         has_cache=administers and settings.valkey_admin_url is not None,
     )

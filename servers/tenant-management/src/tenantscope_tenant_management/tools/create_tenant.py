@@ -29,7 +29,10 @@ async def create_tenant(
     ] = None,
     like: Annotated[
         str | None,
-        Field(description="A tenant whose tier, plan, tags and settings it gets.", pattern=r"^[A-Za-z0-9_-]{1,63}$"),
+        Field(
+            description="A tenant whose tags and settings it gets; its tier and plan too, unless tier is another.",
+            pattern=r"^[A-Za-z0-9_-]{1,63}$",
+        ),
     ] = None,
     email: Annotated[str | None, Field(description="The tenant's contact.")] = None,
     admin_email: Annotated[str | None, Field(description="Its first user, an admin, who is invited by e-mail.")] = None,

@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 from pydantic import Field
-from tenantscope_core.admission.standing import FELT_WITHIN_SECONDS
 from tenantscope_core.results.answers import Answer
 from tenantscope_core.results.errors import InvalidArgument
+from tenantscope_core.results.statuses import FELT_WITHIN_SECONDS
 from tenantscope_core.tool import Call, Effects, ShownTo, tool
 
 from tenantscope_tenant_management.audit import changes

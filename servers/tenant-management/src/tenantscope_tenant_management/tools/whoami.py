@@ -27,7 +27,8 @@ async def whoami(call: Call[Sources]) -> CallerView:
     opened = [each.name for each in mine if each.is_for(caller) and each not in set_aside]
     refused = lacking({each.name: each.scopes for each in mine if each not in set_aside}, caller.scopes)
     if set_aside:
-        refused.append(Refusal(tools=[each.name for each in set_aside], why="this server was set up to read tenants"))
+        why = "this server has no role to change tenants with"
+        refused.append(Refusal(tools=[each.name for each in set_aside], why=why))
     if status is not None and status not in ACTIVE_STATUSES:
         refused.append(switched_off(opened, status))
     return CallerView(

@@ -137,7 +137,7 @@ class TakingIn:
             fresh = _record(tenant, key, inputs, self.clock(), 0 if record is None else version_of(record))
             try:
                 await self.recorder.write(
-                    call, tenant, Note("tenant.onboarding_started", after=_told(fresh)),
+                    call, tenant, Note("tenant.onboarding_started", after=_told(fresh, inputs)),
                     change=Change(record, fresh),
                     events=[onboarding_requested(fresh, sample_data=bool(inputs["sample_data"]))],
                     parts=[self.store.part(tenant, flow, known), *tag_parts(self.journal, record, fresh)],
@@ -184,6 +184,8 @@ def _record(tenant: str, key: str, inputs: Mapping[str, Any], now: datetime, ver
     return {name: value for name, value in record.items() if value is not None}
 
 
-def _told(record: Item) -> dict[str, Any]:
+def _told(record: Item, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The new record, and who is invited as its first admin: that stands in no other entry."""
     skipped = ("tenantId", "recordType", "version", "updatedAt", "createdAt", "sbtaws_active")
-    return {name: value for name, value in record.items() if name not in skipped}
+    told = {name: value for name, value in record.items() if name not in skipped}
+    return told if inputs["admin_email"] is None else {**told, "admin_email": inputs["admin_email"]}
