@@ -4,6 +4,10 @@ One row per row of the bill, in FOCUS terms: `day` and `day_end` (the days the c
 `invoice`, `currency`, the columns of `rules.COLUMNS`, `description`, `tags` (a map), the two costs `effective` and
 `billed` as DECIMAL(38,12), and whether the row is `readable`, that is whether its source had all that is needed in a
 form that can be read. A value that is empty is NULL.
+
+Beside what allocation needs: `charge_frequency`, `pricing_category`, `commitment` (CommitmentDiscountId), `sku`
+(SkuId), `resource_type`, `quantity` (ConsumedQuantity, DECIMAL(38,12)) with its `unit`, and `listed` (ListCost); NULL
+where the source does not say.
 """
 
 from collections.abc import Iterable

@@ -28,6 +28,12 @@ _TEXTS = {
     "region": "RegionId",
     "commitment_status": "CommitmentDiscountStatus",
     "description": "ChargeDescription",
+    "charge_frequency": "ChargeFrequency",
+    "pricing_category": "PricingCategory",
+    "commitment": "CommitmentDiscountId",
+    "sku": "SkuId",
+    "resource_type": "ResourceType",
+    "unit": "ConsumedUnit",
 }
 _TAGS = "MAP(VARCHAR, VARCHAR)"
 
@@ -162,13 +168,19 @@ FROM (
     {_last_day(schema)} AS day_end, {_text("InvoiceId", schema)} AS invoice_id,
     {_text("BillingCurrency", schema)} AS currency,
     {texts}, {tags} AS tags, {tags_read} AS tags_read,
-    TRY_CAST("EffectiveCost" AS DECIMAL(38,12)) AS effective, TRY_CAST("BilledCost" AS DECIMAL(38,12)) AS billed
+    TRY_CAST("EffectiveCost" AS DECIMAL(38,12)) AS effective, TRY_CAST("BilledCost" AS DECIMAL(38,12)) AS billed,
+    {_number("ConsumedQuantity", schema)} AS quantity, {_number("ListCost", schema)} AS listed
   FROM {_reader(files)}
 )"""
 
 
 def _text(name: str, schema: Schema) -> str:
     return f"nullif(CAST(\"{name}\" AS VARCHAR), '')" if name in schema else "CAST(NULL AS VARCHAR)"
+
+
+def _number(name: str, schema: Schema) -> str:
+    """A column as an exact number; NULL where there is none or it is none."""
+    return f'TRY_CAST("{name}" AS DECIMAL(38,12))' if name in schema else "CAST(NULL AS DECIMAL(38,12))"
 
 
 def _time(name: str, schema: Schema) -> str:
