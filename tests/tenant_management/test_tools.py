@@ -118,7 +118,7 @@ FILTERS: list[tuple[dict[str, str], set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("question", "wanted"), FILTERS, ids=str)
+@pytest.mark.parametrize(("question", "wanted"), FILTERS, ids=[str(question) for question, _ in FILTERS])
 async def test_a_filter_finds_exactly_the_tenants_that_match(ask: Ask, question: dict[str, str], wanted: set[str]):
     found = await ids(ask, **question)
     assert set(found) == wanted
