@@ -1,16 +1,17 @@
 """Rules compiled to SQL that splits a month's bill among tenants, exactly.
 
-Costs are whole numbers of 10^-12 of the currency. A pool is what one rule consumed with the same days, service, feature
-and so on; its two costs are split by largest remainder (Hamilton), so that the parts sum to the pool to the last
-10^-12. A negative pool is split as its magnitude and given back its sign, so a refund undoes its charge. Ties go to the
-tenant first in code point order.
+Costs and quantities are whole numbers of 10^-12. A pool is what one rule consumed with the same days, service, feature,
+unit and so on; its two costs and its quantity are split by largest remainder (Hamilton), so that the parts sum to the
+pool to the last 10^-12. A negative pool is split as its magnitude and given back its sign, so a refund undoes its
+charge. Ties go to the tenant first in code point order. A quantity that no charge of a pool tells is NULL, in its parts
+as well.
 
 A rule that shares by the month pools the month, up to the last day of the bill: a finer part would say no more about a
 tenant. Direct charges and rules `per: day` keep the days of their charges.
 
 Weights are whole numbers. Where those of one window sum to more than `WEIGHT_LIMIT` each is divided by
-`total // WEIGHT_LIMIT + 1`, rounded down, so that cost x weight fits 127 bits for pools up to 1.7 x 10^11 currency
-units; a larger pool is an overflow error of the engine, never a wrong number.
+`total // WEIGHT_LIMIT + 1`, rounded down. What is split is first divided by the total of the weights, so that no
+product exceeds 127 bits for any pool that DECIMAL(38,12) holds.
 
 The statements read `charges` (see `charges`), `usage`, `feature_usage` and `llm_usage` of the month, and leave
 `allocated`, `consumed` (each rule's share of the rows) and `bill` (what must come out, by invoice).
@@ -28,12 +29,12 @@ WEIGHT_LIMIT = 10**15
 EFFECTIVE_COST = "EffectiveCost"
 SUM_THE_BILL = "sum the bill"
 
-COLUMNS = """
-  ChargePeriodStart, ChargePeriodEnd, ServiceName, x_Feature, x_Environment, ChargeCategory, SubAccountId, InvoiceId,
-  BillingCurrency, x_Method, x_Rule, EffectiveCost, BilledCost, AllocatedMethodId, AllocatedMethodDetails"""
-"""The columns of the `allocated_cost` dataset beside `tenant_id`."""
-
-_POOL_COLUMNS = "day, day_end, service, feature, environment, charge_category, sub_account, invoice, currency"
+_POOL_COLUMNS = (
+    "day, day_end, service, feature, environment, charge_category, charge_class, charge_frequency, sub_account,"
+    " invoice, currency, unit"
+)
+_AMOUNTS = ("effective", "billed", "quantity")
+_SOMETHING = "(effective <> 0 OR billed <> 0 OR coalesce(quantity, 0) <> 0)"
 _NO_TEXT = "CAST(NULL AS VARCHAR)"
 _UNITS = {"calls": "Calls", "bytes": "Bytes", "errors": "Errors", "tokens": "Tokens", "requests": "Requests"}
 
@@ -81,6 +82,14 @@ def compile_allocation(rules: RuleSet, month: date) -> list[Step]:
     ]
 
 
+def whole(amount: str) -> str:
+    """A DECIMAL(38,12) as its whole number of 10^-12, over the whole range of the type."""
+    return (
+        f"(CAST(trunc({amount}) AS HUGEINT) * 1000000000000"
+        f" + CAST(({amount} - trunc({amount})) * 1000000000000 AS HUGEINT))"
+    )
+
+
 def _links(rules: RuleSet) -> list[_Link]:
     links: list[_Link] = []
     for number, rule in enumerate(rules.rules):
@@ -103,7 +112,7 @@ def _bill(window: str) -> str:
     return f"""
 CREATE OR REPLACE TABLE bill AS
 SELECT invoice, currency, count(*) AS charges, count(*) FILTER (readable) AS readable,
-  sum(effective) AS effective, sum(billed) AS billed,
+  sum(effective) AS effective, sum(billed) AS billed, sum(quantity) AS quantity,
   max(day) FILTER (day BETWEEN {window} AND last_day({window})) AS last_day
 FROM charges GROUP BY invoice, currency"""
 
@@ -126,8 +135,8 @@ CREATE OR REPLACE TABLE matched AS
 SELECT rule, {tenant_key} AS tenant_key, CASE WHEN {by_month} THEN {window} ELSE day END AS day,
   CASE WHEN {by_month} THEN (SELECT coalesce(max(last_day), {window}) + 1 FROM bill) ELSE day_end END AS day_end,
   service, {value_of(rules.feature)} AS feature,
-  {value_of(rules.environment)} AS environment, charge_category, sub_account, invoice, currency,
-  count(*) AS charges, sum(effective) AS effective, sum(billed) AS billed
+  {value_of(rules.environment)} AS environment, charge_category, charge_class, charge_frequency, sub_account, invoice,
+  currency, unit, count(*) AS charges, {", ".join(f"sum({amount}) AS {amount}" for amount in _AMOUNTS)}
 FROM (SELECT *, {first_match(rules.rules)} AS rule FROM charges)
 GROUP BY ALL"""
 
@@ -154,7 +163,7 @@ WITH rules(rule, rule_name, kind, mapped, cascade, per) AS (VALUES {", ".join(ki
   names(rule, value, tenant) AS ({_values(names, "INTEGER", "VARCHAR", "VARCHAR")})
 SELECT matched.rule, rule_name, coalesce(kind, 'residual') AS kind, cascade, per,
   CASE kind WHEN 'direct' THEN {tenant} END AS tenant, {_POOL_COLUMNS}, charges,
-  CAST(effective * 1000000000000 AS HUGEINT) AS effective, CAST(billed * 1000000000000 AS HUGEINT) AS billed
+  {", ".join(f"{whole(amount)} AS {amount}" for amount in _AMOUNTS)}
 FROM matched LEFT JOIN rules USING (rule)
 LEFT JOIN names AS name ON name.rule = matched.rule AND name.value = matched.tenant_key"""
 
@@ -244,27 +253,31 @@ FROM (
 )"""
 
 
-_ALLOCATED = f"tenant, {_POOL_COLUMNS}, method, rule_name, effective, billed, method_id, ratio, unit, quantity"
+_ALLOCATED = (
+    f"tenant, {_POOL_COLUMNS}, method, rule_name, effective, billed, quantity, method_id, ratio, driver_unit,"
+    " driver_quantity"
+)
 
 _DIRECT = f"""
 CREATE OR REPLACE TABLE allocated AS
 SELECT tenant, {_POOL_COLUMNS}, CASE WHEN tenant IS NULL THEN 'residual' ELSE 'direct' END AS method, rule_name,
-  effective, billed, CAST(NULL AS VARCHAR) AS method_id, CAST(NULL AS DOUBLE) AS ratio, CAST(NULL AS VARCHAR) AS unit,
-  CAST(NULL AS DOUBLE) AS quantity
-FROM pools WHERE kind IN ('direct', 'residual') AND (effective <> 0 OR billed <> 0)"""
+  effective, billed, quantity, {_NO_TEXT} AS method_id, CAST(NULL AS DOUBLE) AS ratio, {_NO_TEXT} AS driver_unit,
+  CAST(NULL AS DOUBLE) AS driver_quantity
+FROM pools WHERE kind IN ('direct', 'residual') AND {_SOMETHING}"""
 
 
 def _parts(source: str, columns: str) -> str:
-    """Each row of `source` (part_of, key, weight, total, two costs) with its largest-remainder parts."""
-    costs = ("effective", "billed")
+    """Each row of `source` (part_of, key, weight, total, the amounts) with its largest-remainder parts."""
     divided = ", ".join(
-        f"abs({cost}) * weight // total AS {cost}_floor, abs({cost}) * weight % total AS {cost}_rest" for cost in costs
+        f"abs({amount}) // total * weight + abs({amount}) % total * weight // total AS {amount}_floor,"
+        f" abs({amount}) % total * weight % total AS {amount}_rest"
+        for amount in _AMOUNTS
     )
     rounded = ", ".join(
-        f"""CASE WHEN {cost} < 0 THEN -1 ELSE 1 END * ({cost}_floor + CASE WHEN
-    row_number() OVER (PARTITION BY part_of ORDER BY {cost}_rest DESC, key)
-      <= abs({cost}) - sum({cost}_floor) OVER (PARTITION BY part_of) THEN 1 ELSE 0 END) AS {cost}"""
-        for cost in costs
+        f"""CASE WHEN {amount} < 0 THEN -1 ELSE 1 END * ({amount}_floor + CASE WHEN
+    row_number() OVER (PARTITION BY part_of ORDER BY {amount}_rest DESC, key)
+      <= abs({amount}) - sum({amount}_floor) OVER (PARTITION BY part_of) THEN 1 ELSE 0 END) AS {amount}"""
+        for amount in _AMOUNTS
     )
     return f"SELECT {columns}, {rounded} FROM (SELECT *, {divided} FROM ({source}))"
 
@@ -279,20 +292,20 @@ def _split_features(window: str) -> str:
     WHERE shared.feature IS NULL"""
     columns = (
         "part_of AS origin, rule, rule_name, kind, cascade, per, day, day_end, service, feature, environment,"
-        " charge_category, sub_account, invoice, currency, feature AS within,"
+        " charge_category, charge_class, charge_frequency, sub_account, invoice, currency, unit, feature AS within,"
         " CAST(weight AS DOUBLE) / CAST(total AS DOUBLE) AS ratio"
     )
     return f"""
 CREATE OR REPLACE TABLE shared AS
 SELECT row_number() OVER () AS part_of, * FROM pools
-WHERE kind IN ('driver', 'even', 'proxy') AND (effective <> 0 OR billed <> 0);
+WHERE kind IN ('driver', 'even', 'proxy') AND {_SOMETHING};
 CREATE OR REPLACE TABLE features AS {_parts(joined, columns)};
 CREATE OR REPLACE TABLE shares AS
 SELECT row_number() OVER () AS part_of, * FROM (
-  SELECT * EXCLUDE (origin) FROM features WHERE effective <> 0 OR billed <> 0
+  SELECT * EXCLUDE (origin) FROM features WHERE {_SOMETHING}
   UNION ALL BY NAME
   SELECT rule, rule_name, kind, cascade, per, {_POOL_COLUMNS}, CASE WHEN cascade IS NOT NULL THEN feature END AS within,
-    CAST(1 AS DOUBLE) AS ratio, effective, billed
+    CAST(1 AS DOUBLE) AS ratio, {", ".join(_AMOUNTS)}
   FROM shared WHERE part_of NOT IN (SELECT origin FROM features)
 )"""
 
@@ -306,10 +319,10 @@ def _shared(links: list[_Link], which: str, window: str) -> str:
     ]
     return f"""
 CREATE OR REPLACE TABLE chosen AS
-WITH links(rule, step, driver, per, scope, unit, scale) AS (
+WITH links(rule, step, driver, per, scope, driver_unit, scale) AS (
     {_values(rows, "INTEGER", "INTEGER", *["VARCHAR"] * 4, "INTEGER")}),
   measured AS (SELECT DISTINCT driver, per, scope, day, within FROM weights)
-SELECT shares.*, links.driver, links.per AS driver_per, links.scope, links.unit, links.scale,
+SELECT shares.*, links.driver, links.per AS driver_per, links.scope, driver_unit, scale,
   measured.day AS driver_day, measured.within AS driver_within
 FROM shares JOIN links ON links.rule = shares.rule
 JOIN measured ON measured.driver = links.driver AND measured.per = links.per AND measured.scope = links.scope
@@ -318,24 +331,25 @@ JOIN measured ON measured.driver = links.driver AND measured.per = links.per AND
 WHERE {which}
 QUALIFY row_number() OVER (PARTITION BY part_of ORDER BY step) = 1;
 INSERT INTO allocated
-SELECT NULL, {_POOL_COLUMNS}, 'residual', rule_name, effective, billed, NULL, NULL, NULL, NULL
+SELECT NULL, {_POOL_COLUMNS}, 'residual', rule_name, effective, billed, quantity, NULL, NULL, NULL, NULL
 FROM shares WHERE {which} AND part_of NOT IN (SELECT part_of FROM chosen)"""
 
 
 _WEIGHED_SHARES = """
-    SELECT chosen.* EXCLUDE (ratio), chosen.ratio AS feature_ratio, weights.key, weight, total, weights.quantity
+    SELECT chosen.* EXCLUDE (ratio), chosen.ratio AS feature_ratio, weights.key, weight, total,
+      weights.quantity AS measured
     FROM chosen JOIN weights ON weights.driver = chosen.driver AND weights.per = driver_per
       AND weights.scope = chosen.scope AND weights.day = driver_day AND weights.within = driver_within"""
 
 _SHARE_COLUMNS = f"""key AS tenant, {_POOL_COLUMNS}, rule_name,
     CASE driver WHEN '{EVEN}' THEN 'even' WHEN '{EFFECTIVE_COST}' THEN 'proxy' ELSE 'driver' END AS method,
     CASE WHEN scope = 'feature' THEN cascade || ' > ' || driver ELSE driver END || ' per ' || driver_per AS method_id,
-    feature_ratio * CAST(weight AS DOUBLE) / CAST(total AS DOUBLE) AS ratio, unit,
-    CAST(quantity AS DOUBLE) / power(10, scale) AS quantity"""
+    feature_ratio * CAST(weight AS DOUBLE) / CAST(total AS DOUBLE) AS ratio, driver_unit,
+    CAST(measured AS DOUBLE) / power(10, scale) AS driver_quantity"""
 
 _SPLIT = f"""
 INSERT INTO allocated
-SELECT {_ALLOCATED} FROM ({_parts(_WEIGHED_SHARES, _SHARE_COLUMNS)}) WHERE effective <> 0 OR billed <> 0"""
+SELECT {_ALLOCATED} FROM ({_parts(_WEIGHED_SHARES, _SHARE_COLUMNS)}) WHERE {_SOMETHING}"""
 
 
 def _cost_weights(window: str) -> str:

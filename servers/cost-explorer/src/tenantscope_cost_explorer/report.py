@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from tenantscope_core.stores.schemas import MONEY, Dataset
 
+from tenantscope_cost_explorer.allocation import whole
 from tenantscope_cost_explorer.charges import literal
 from tenantscope_cost_explorer.rules import RuleSet
 
@@ -58,16 +59,21 @@ class InvoiceSum:
         return self.billed - self.allocated - self.residual
 
 
-UNBALANCED = """
+UNBALANCED = f"""
 SELECT coalesce(bill.invoice, found.invoice) FROM bill
 FULL JOIN (
-  SELECT invoice, currency, sum(effective) AS effective, sum(billed) AS billed FROM allocated GROUP BY ALL
+  SELECT invoice, currency, sum(effective) AS effective, sum(billed) AS billed, sum(quantity) AS quantity
+  FROM allocated GROUP BY ALL
 ) AS found
   ON found.invoice = bill.invoice AND found.currency = bill.currency
-WHERE coalesce(CAST(bill.effective * 1000000000000 AS HUGEINT), 0) <> coalesce(found.effective, 0)
-  OR coalesce(CAST(bill.billed * 1000000000000 AS HUGEINT), 0) <> coalesce(found.billed, 0)
+WHERE coalesce({whole("bill.effective")}, 0) <> coalesce(found.effective, 0)
+  OR coalesce({whole("bill.billed")}, 0) <> coalesce(found.billed, 0)
+  OR coalesce({whole("bill.quantity")}, 0) <> coalesce(found.quantity, 0)
 ORDER BY 1"""
-"""The invoices whose allocated and residual rows do not sum to the bill; there must be none."""
+"""The invoices whose allocated and residual rows do not sum to the bill; there must be none.
+
+The sum of quantities, in whatever units, means nothing, but none must get lost.
+"""
 
 
 def money(number: str) -> str:
@@ -78,11 +84,12 @@ def money(number: str) -> str:
 ALLOCATED_ROWS = f"""
 SELECT tenant AS tenant_id, day AS "ChargePeriodStart", day_end AS "ChargePeriodEnd", service AS "ServiceName",
   feature AS "x_Feature", environment AS "x_Environment", charge_category AS "ChargeCategory",
-  sub_account AS "SubAccountId", invoice AS "InvoiceId", currency AS "BillingCurrency", method AS "x_Method",
-  rule_name AS "x_Rule", {money("effective")} AS "EffectiveCost", {money("billed")} AS "BilledCost",
-  method_id AS "AllocatedMethodId",
-  CASE WHEN ratio IS NOT NULL THEN '{{"Elements":[{{"AllocatedRatio":' || ratio || ',"UsageUnit":' || to_json(unit)
-    || ',"UsageQuantity":' || quantity || '}}]}}' END AS "AllocatedMethodDetails"
+  charge_class AS "ChargeClass", charge_frequency AS "ChargeFrequency", sub_account AS "SubAccountId",
+  invoice AS "InvoiceId", currency AS "BillingCurrency", method AS "x_Method", rule_name AS "x_Rule",
+  {money("effective")} AS "EffectiveCost", {money("billed")} AS "BilledCost",
+  {money("quantity")} AS "ConsumedQuantity", unit AS "ConsumedUnit", method_id AS "AllocatedMethodId",
+  CASE WHEN ratio IS NOT NULL THEN '{{"Elements":[{{"AllocatedRatio":' || ratio || ',"UsageUnit":'
+    || to_json(driver_unit) || ',"UsageQuantity":' || driver_quantity || '}}]}}' END AS "AllocatedMethodDetails"
 FROM allocated ORDER BY tenant, service, day"""
 """The rows of `allocated_cost`; FOCUS says how one origin charge was shared in AllocatedMethodDetails."""
 
