@@ -12,11 +12,12 @@ import duckdb
 import pytest
 import yaml
 from cost_explorer import bills
-from cost_explorer.reference import Amounts, Charge, Key, Used, allocate
+from cost_explorer.reference import Amounts, Charge, Key, Used, allocate, whole
 from hypothesis import HealthCheck, given, settings
-from tenantscope_cost_explorer.allocation import compile_allocation
-from tenantscope_cost_explorer.report import ALLOCATED_ROWS, UNBALANCED
+from tenantscope_cost_explorer.allocation import gather
+from tenantscope_cost_explorer.report import ALLOCATED_ROWS, SUMS, UNBALANCED
 from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.sources.shares import apportion
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +29,17 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 def run(database: duckdb.DuckDBPyConnection, month: bills.Month, rules: dict[str, Any]) -> dict[Key, Amounts]:
     """The allocated rows, residual under the tenant ''."""
     bills.fill(database, month)
-    for step in compile_allocation(parse_rules(yaml.safe_dump(rules)), bills.MONTH):
+    parsed = parse_rules(yaml.safe_dump(rules))
+    for step in gather(parsed, bills.MONTH):
         database.execute(step.sql)
+    apportion(database, parsed, bills.MONTH)
     rows = database.execute(
         "SELECT coalesce(tenant, ''), day, coalesce(service, ''), coalesce(feature, ''), coalesce(environment, ''),"
         " coalesce(charge_category, ''), coalesce(charge_class, ''), coalesce(charge_frequency, ''),"
         " coalesce(sub_account, ''), invoice, currency, coalesce(unit, ''), method, coalesce(rule_name, ''),"
         " sum(effective), sum(billed), sum(quantity) FROM allocated GROUP BY ALL"
     ).fetchall()
-    return {Key(*row[:-3]): row[-3:] for row in rows if any(row[-3:])}
+    return {Key(*row[:-3]): (whole(row[-3]) or 0, whole(row[-2]) or 0, whole(row[-1])) for row in rows if any(row[-3:])}
 
 
 slow = settings(
@@ -246,9 +249,12 @@ def test_an_amount_beyond_all_bills_is_an_error_and_never_a_wrong_number(databas
 def test_a_bill_that_does_not_add_up_is_noticed(database: duckdb.DuckDBPyConnection) -> None:
     run(database, bills.Month([charge("5", tenant="a")], []), one_rule(method="direct", tenant={"tag": "tenant"}))
     assert database.execute(UNBALANCED).fetchall() == []
-    database.execute("UPDATE allocated SET billed = billed - 1")
+    database.execute("UPDATE entries SET billed = billed - 1")
+    database.execute(SUMS)
     assert database.execute(UNBALANCED).fetchall() == [("INV-1",)]
-    database.execute("UPDATE allocated SET billed = billed + 1, quantity = 1")
+    database.execute("UPDATE entries SET billed = billed + 1, quantity = 1")
+    database.execute(SUMS)
     assert database.execute(UNBALANCED).fetchall() == [("INV-1",)]
-    database.execute("DELETE FROM allocated")
+    database.execute("DELETE FROM entries")
+    database.execute(SUMS)
     assert database.execute(UNBALANCED).fetchall() == [("INV-1",)]
