@@ -19,7 +19,7 @@ from tenantscope_cost_explorer.rules import RuleSet
 from tenantscope_cost_explorer.sources.billing import Bill, BillObject
 from tenantscope_cost_explorer.sources.workbench import MEASURED, Workbench
 
-ALLOCATION_FORMAT = 1
+ALLOCATION_FORMAT = 2
 """Part of every inputs hash: raise it when the same inputs come to give other rows."""
 
 
