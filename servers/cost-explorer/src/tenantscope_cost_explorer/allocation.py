@@ -106,7 +106,8 @@ FROM (SELECT DISTINCT {", ".join(f"{name} AS its_{name}" for name in _SORT)} FRO
 CREATE OR REPLACE TABLE matched AS
 SELECT rule, {tenant_key} AS tenant_key, CASE WHEN {by_month} THEN {window} ELSE day END AS day,
   CASE WHEN {by_month} THEN NULL ELSE day_end END AS day_end,
-  {value_of(rules.feature)} AS feature, {value_of(rules.environment)} AS environment, sort, count(*) AS charges, count(*) FILTER (NOT readable) AS unreadable,
+  {value_of(rules.feature)} AS feature, {value_of(rules.environment)} AS environment, sort,
+  count(*) AS charges, count(*) FILTER (NOT readable) AS unreadable,
   {", ".join(f"sum({amount}) AS {amount}" for amount in AMOUNTS)},
   max(CASE WHEN day BETWEEN {window} AND last_day({window}) THEN day END) AS last_day
 FROM (SELECT charges.*, sort, {first_match(rules.rules)} AS rule FROM charges JOIN sorts ON {alike})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tenantscope_cost_explorer.allocation import (
     ALLOCATED,
@@ -30,11 +30,11 @@ _NOBODY = 0
 """The number that stands for no tenant; those of tenants begin with 1."""
 _RATIO = f"""CASE ratio WHEN {WHOLE} THEN '1' WHEN 0 THEN '0'
   ELSE '0.' || rtrim(lpad(CAST(ratio AS VARCHAR), 18, '0'), '0') END"""
+_USED = "CAST(quantity AS DOUBLE) / power(10, scale)"
 _TOLD = f"""
 INSERT INTO details
 SELECT block.told, block.tenant, '{{"Elements":[{{"AllocatedRatio":' || {_RATIO}
-  || coalesce(
-    ',"UsageUnit":' || to_json(unit) || ',"UsageQuantity":' || CAST(quantity AS DOUBLE) / power(10, scale), '') || '}}]}}' AS text
+  || coalesce(',"UsageUnit":' || to_json(unit) || ',"UsageQuantity":' || {_USED}, '') || '}}]}}' AS text
 FROM block JOIN groups USING (told)
 LEFT JOIN weighed ON weighed."window" = groups."window" AND weighed.tenant = block.tenant"""
 _PARTS = f"""
@@ -107,8 +107,8 @@ class Shares:
 
         keys = self._connection.execute("SELECT * FROM windows ORDER BY number").fetchall()
         self._connection.execute('SELECT "window", tenant, weight FROM weighed ORDER BY 1, 2')
-        columns = cast("dict[str, NDArray[Any]]", self._connection.fetchnumpy())  # pyright: ignore[reportUnknownMemberType]
-        number, tenants, weights = (columns[name] for name in ("window", "tenant", "weight"))
+        columns: Any = self._connection.fetchnumpy()  # pyright: ignore
+        number, tenants, weights = (np.asarray(columns[name]) for name in ("window", "tenant", "weight"))
         found: dict[Key, Window] = {}
         for window, *key in keys:
             start, end = np.searchsorted(number, [window, window + 1])
