@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
 T = TypeVar("T")
-_BATCH_ROWS, _BATCH_TENANTS = 400_000, 1_000
+_BATCH_ROWS, _BATCH_TENANTS = 400_000, 250
 
 
 @dataclass(frozen=True, slots=True)
