@@ -177,7 +177,8 @@ def _written(
     parts: dict[str, Part] = {}
     for number, tenant, rows in batch:
         (path,) = (folder / f"tenant_number={number}").iterdir()
-        parts[tenant] = Part(path, rows)
+        # out of folders whose names a reader takes for columns
+        parts[tenant] = Part(path.rename(out / f"tenant-{number}.parquet"), rows)
     return parts
 
 
