@@ -27,6 +27,8 @@ from tenantscope_cost_explorer.sharing import EFFECTIVE_COST, Driver, chain
 from tenantscope_cost_explorer.split import WEIGHT_LIMIT
 
 SUM_THE_BILL = "sum the bill"
+NOBODY = 0
+"""The number that stands for no tenant; those of tenants begin with 1."""
 AMOUNTS = ("effective", "billed", "quantity")
 _SORT = ("service", "charge_category", "charge_class", "charge_frequency", "sub_account", "invoice", "currency", "unit")
 """What very many charges have in common: `sorts` numbers these, so that what is grouped is narrow."""
@@ -106,7 +108,8 @@ FROM (SELECT DISTINCT {", ".join(f"{name} AS its_{name}" for name in _SORT)} FRO
 CREATE OR REPLACE TABLE matched AS
 SELECT rule, {tenant_key} AS tenant_key, CASE WHEN {by_month} THEN {window} ELSE day END AS day,
   CASE WHEN {by_month} THEN NULL ELSE day_end END AS day_end,
-  {value_of(rules.feature)} AS feature, {value_of(rules.environment)} AS environment, sort, count(*) AS charges, count(*) FILTER (NOT readable) AS unreadable,
+  {value_of(rules.feature)} AS feature, {value_of(rules.environment)} AS environment, sort,
+  count(*) AS charges, count(*) FILTER (NOT readable) AS unreadable,
   {", ".join(f"sum({amount}) AS {amount}" for amount in AMOUNTS)},
   max(CASE WHEN day BETWEEN {window} AND last_day({window}) THEN day END) AS last_day
 FROM (SELECT charges.*, sort, {first_match(rules.rules)} AS rule FROM charges JOIN sorts ON {alike})
@@ -253,7 +256,7 @@ SELECT CAST(row_number() OVER (ORDER BY tenant) AS INTEGER) AS number, tenant
 FROM (SELECT tenant FROM held WHERE tenant IS NOT NULL UNION SELECT key FROM weights);
 UPDATE cells SET method = kind WHERE kind NOT IN {_SHARED};
 CREATE OR REPLACE TABLE entries AS
-SELECT number AS tenant, cell, {", ".join(AMOUNTS)}
+SELECT coalesce(number, {NOBODY}) AS tenant, cell, {", ".join(AMOUNTS)}
 FROM held JOIN cells USING (cell) LEFT JOIN people ON people.tenant = held.tenant
 WHERE kind NOT IN {_SHARED} AND (effective <> 0 OR billed <> 0 OR coalesce(quantity, 0) <> 0)"""
 
@@ -280,7 +283,8 @@ WHERE {method} AND (effective <> 0 OR billed <> 0 OR coalesce(quantity, 0) <> 0)
 
 
 IN_ORDER = """
-CREATE OR REPLACE TABLE ordered AS FROM entries ORDER BY tenant NULLS FIRST, cell;
+CREATE OR REPLACE TABLE ordered AS FROM entries ORDER BY tenant, cell;
+CREATE OR REPLACE TABLE details AS FROM details ORDER BY tenant, told;
 DROP TABLE entries;
 ALTER TABLE ordered RENAME TO entries"""
 """The statements that put entries in order of tenant and cell."""
@@ -288,10 +292,10 @@ ALTER TABLE ordered RENAME TO entries"""
 ALLOCATED = f"""
 CREATE OR REPLACE VIEW allocated AS
 SELECT entries.tenant AS tenant_number, people.tenant, day, day_end, {_TEXTS},
-  CASE WHEN entries.tenant IS NULL THEN 'residual' ELSE method END AS method, rule_name, {", ".join(AMOUNTS)},
+  CASE entries.tenant WHEN {NOBODY} THEN 'residual' ELSE method END AS method, rule_name, {", ".join(AMOUNTS)},
   method_id, cells.told, text AS details
 FROM entries JOIN cells USING (cell) LEFT JOIN people ON people.number = entries.tenant
-LEFT JOIN details ON details.told = cells.told AND details.tenant = coalesce(entries.tenant, 0)"""
+LEFT JOIN details ON details.told = cells.told AND details.tenant = entries.tenant"""
 """What came of the month, row by row: a tenant's, or the residual where it is NULL."""
 
 

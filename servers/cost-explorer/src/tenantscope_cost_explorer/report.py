@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from tenantscope_core.stores.schemas import MONEY, Dataset
 
+from tenantscope_cost_explorer.allocation import NOBODY
 from tenantscope_cost_explorer.charges import literal
 from tenantscope_cost_explorer.rules import RuleSet
 
@@ -62,7 +63,7 @@ _SUMS = "sum(effective) AS effective, sum(billed) AS billed, sum(quantity) AS qu
 SUMS = f"""
 CREATE OR REPLACE TABLE sums AS
 SELECT rule_name, invoice, currency, given, {_SUMS}
-FROM (SELECT cell, tenant IS NOT NULL AS given, {_SUMS} FROM entries GROUP BY ALL) JOIN cells USING (cell)
+FROM (SELECT cell, tenant <> {NOBODY} AS given, {_SUMS} FROM entries GROUP BY ALL) JOIN cells USING (cell)
 GROUP BY ALL"""
 """What came to tenants and what did not, by rule and invoice."""
 

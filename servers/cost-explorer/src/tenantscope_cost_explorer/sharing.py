@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 EFFECTIVE_COST = "EffectiveCost"
 WHOLE = 10**18
 """A ratio of 1: ratios are whole numbers of 10^-18 and sum to it."""
+CASCADED = " > "
+"""Between the two measures in the name of a method that goes by features first."""
 Amounts = tuple[int, int, int | None]
 """EffectiveCost, BilledCost and, where it is known, ConsumedQuantity, in whole numbers of 10^-12."""
 _UNITS = {"calls": "Calls", "bytes": "Bytes", "errors": "Errors", "tokens": "Tokens", "requests": "Requests"}
@@ -116,10 +118,11 @@ def shares(
         for feature, ratio, amounts in pieces:
             inside = within if among is None else feature
             driver, window = _first(chains[pool.rule], day, month, inside, pool.currency, windows)
-            method_id = None if driver is None else f"{_named(driver, cascade)} per {driver.per}"
-            if driver is None and among is not None:
-                method_id = f"{cascade} per {rule.per}"
-            yield Share(pool.cell, feature, ratio, amounts, _method(driver), method_id, driver, window)
+            method = _method(driver)
+            by = [] if among is None else [str(cascade)]
+            by += [driver.name] if driver is not None else [str(method)] if by else []
+            method_id = f"{CASCADED.join(by)} per {driver.per if driver is not None else rule.per}" if by else None
+            yield Share(pool.cell, feature, ratio, amounts, method, method_id, driver, window)
 
 
 def _first(
@@ -163,10 +166,6 @@ def _whole_parts(parts: Parts, weights: "NDArray[np.int64]") -> list[int]:
         parts.sign * (parts.times * weight + rest)
         for weight, rest in zip(weights.tolist(), parts.rest.tolist(), strict=True)
     ]
-
-
-def _named(driver: Driver, cascade: str | None) -> str:
-    return f"{cascade} > {driver.name}" if driver.scope == "feature" else driver.name
 
 
 def _method(driver: Driver | None) -> Method:

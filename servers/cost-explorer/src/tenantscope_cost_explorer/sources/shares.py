@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tenantscope_cost_explorer.allocation import (
     ALLOCATED,
     AMOUNTS,
     IN_ORDER,
+    NOBODY,
     cost_weights,
     money,
     pools_of,
@@ -26,20 +27,18 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 500_000
 """How many rows are handed over at once."""
-_NOBODY = 0
-"""The number that stands for no tenant; those of tenants begin with 1."""
 _RATIO = f"""CASE ratio WHEN {WHOLE} THEN '1' WHEN 0 THEN '0'
   ELSE '0.' || rtrim(lpad(CAST(ratio AS VARCHAR), 18, '0'), '0') END"""
+_USED = "CAST(quantity AS DOUBLE) / power(10, scale)"
 _TOLD = f"""
 INSERT INTO details
 SELECT block.told, block.tenant, '{{"Elements":[{{"AllocatedRatio":' || {_RATIO}
-  || coalesce(
-    ',"UsageUnit":' || to_json(unit) || ',"UsageQuantity":' || CAST(quantity AS DOUBLE) / power(10, scale), '') || '}}]}}' AS text
+  || coalesce(',"UsageUnit":' || to_json(unit) || ',"UsageQuantity":' || {_USED}, '') || '}}]}}' AS text
 FROM block JOIN groups USING (told)
 LEFT JOIN weighed ON weighed."window" = groups."window" AND weighed.tenant = block.tenant"""
 _PARTS = f"""
 INSERT INTO entries
-SELECT nullif(tenant, {_NOBODY}), cell,
+SELECT tenant, cell,
   {", ".join(money(f"{one}_sign * ({one}_times * weight + block.{one})") for one in AMOUNTS)}
 FROM block JOIN pieces USING (cell)"""
 _CELLS = """
@@ -107,8 +106,8 @@ class Shares:
 
         keys = self._connection.execute("SELECT * FROM windows ORDER BY number").fetchall()
         self._connection.execute('SELECT "window", tenant, weight FROM weighed ORDER BY 1, 2')
-        columns = cast("dict[str, NDArray[Any]]", self._connection.fetchnumpy())  # pyright: ignore[reportUnknownMemberType]
-        number, tenants, weights = (columns[name] for name in ("window", "tenant", "weight"))
+        columns: Any = self._connection.fetchnumpy()  # pyright: ignore
+        number, tenants, weights = (np.asarray(columns[name]) for name in ("window", "tenant", "weight"))
         found: dict[Key, Window] = {}
         for window, *key in keys:
             start, end = np.searchsorted(number, [window, window + 1])
@@ -142,7 +141,7 @@ class Shares:
                 continue
             window, driver = share.window, share.driver
             key = (
-                _NOBODY if window is None else window.number,
+                NOBODY if window is None else window.number,
                 "" if driver is None else driver.unit,
                 0 if driver is None else driver.scale,
                 share.ratio,
@@ -167,7 +166,7 @@ class Shares:
             "feature": [share.feature for share in done],
             "method": [str(share.method) for share in done],
             "method_id": [share.method_id for share in done],
-            "told": [number or _NOBODY for number in told],
+            "told": [number or NOBODY for number in told],
         }
         for place, name in enumerate(AMOUNTS):
             amounts = [share.amounts[place] for share in done]
@@ -219,7 +218,7 @@ def _told_blocks(groups: Iterable[tuple[int, int, Window | None]]) -> Iterator[_
     block = _Block()
     for ratio, told, window in groups:
         if window is None:
-            tenants, ratios = np.array([_NOBODY], np.int32), np.array([ratio], np.int64)
+            tenants, ratios = np.array([NOBODY], np.int32), np.array([ratio], np.int64)
         else:
             parts = split(ratio, window.weights, window.total)
             tenants, ratios = window.tenants, parts.times * window.weights + parts.rest
@@ -234,7 +233,7 @@ def _told_blocks(groups: Iterable[tuple[int, int, Window | None]]) -> Iterator[_
 def _part_blocks(done: Iterable[tuple[int, Share]]) -> Iterator[_Block]:
     import numpy as np
 
-    nobody, one, nothing = np.array([_NOBODY], np.int32), np.array([1], np.int64), np.array([0], np.int64)
+    nobody, one, nothing = np.array([NOBODY], np.int32), np.array([1], np.int64), np.array([0], np.int64)
     block = _Block()
     for cell, share in done:
         window = share.window
