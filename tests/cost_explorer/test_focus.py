@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from tenantscope_core.results.errors import DataFault
-from tenantscope_cost_explorer.sources.focus import BillFile, billing_months, create_charges, require_readable
+from tenantscope_cost_explorer.sources.exports import BillFile, billing_months, create_charges, require_readable
 
 HEADER = (
     "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,BillingPeriodStart,ChargePeriodStart,ChargePeriodEnd,"
