@@ -69,10 +69,17 @@ async def test_even_a_lost_checksum_is_noticed(tmp_path: Path, cut: int) -> None
     )
 
 
-async def test_a_damaged_page_is_found_though_no_needed_column_is_in_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("column", ["BilledCost", "ServiceName", "SubAccountId"])
+async def test_a_damaged_page_of_any_column_that_is_read_names_its_file(
+    tmp_path: Path, database: duckdb.DuckDBPyConnection, column: str
+) -> None:
     file = write(tmp_path, LINES, "FOCUS 1.2", "parquet")
+    (start, length) = database.execute(
+        "SELECT least(data_page_offset, coalesce(dictionary_page_offset, data_page_offset)), total_compressed_size"
+        f" FROM parquet_metadata('{file.path}') WHERE path_in_schema = '{column}'"
+    ).fetchall()[0]
     content = bytearray(file.path.read_bytes())
-    content[100 : len(content) // 2] = b"\xff" * (len(content) // 2 - 100)
+    content[start : start + length] = b"\xff" * length
     file.path.write_bytes(content)
     assert (
         await refused(tmp_path, file) == f"The bill's file {file.name} is damaged and cannot be read; export it again."
