@@ -20,7 +20,7 @@ class Cost:
 class Revenue:
     """What a tenant was charged for one plan in one currency."""
 
-    tenant: str | None
+    tenant: str
     currency: str
     plan: str | None
     amount: Decimal

@@ -62,7 +62,7 @@ class MarginRollup:
         """
         manifests = {dataset.name: await self._commits.manifest(dataset) for dataset in (*READ, MARGIN)}
         there = [Month.parse(month) for month in manifests[ALLOCATED_COST.name].months]
-        tiers = await registry_tiers(self._aws, self._registry) if self._registry is not None and there else {}
+        tiers = await registry_tiers(self._aws, self._registry)
 
         async def one(month: Month) -> Outcome:
             return await self._one(month, manifests, tiers, force=request.force)
@@ -130,8 +130,8 @@ class MarginRollup:
         rows = await self._query(sql, REVENUE, month, manifests)
         if any(unread for *_, unread in rows):
             raise DataFault(f"The revenue of {month} has a line without an amount or a currency; commit it again.")
-        if any(tenant is not None and not is_tenant_id(tenant) for tenant, *_ in rows):
-            raise DataFault(f"The revenue of {month} names a tenant that no tenant can be called; commit it again.")
+        if not all(is_tenant_id(tenant or "") for tenant, *_ in rows):
+            raise DataFault(f"The revenue of {month} has a line that names no tenant; commit it again.")
         return [Revenue(*row) for *row, _ in rows]
 
     async def _personas(self, month: Month, manifests: Mapping[str, Manifest]) -> dict[str, str]:

@@ -15,14 +15,18 @@ _QUERIES_AT_ONCE = 8
 _MAX_PAGES = 10_000
 
 
-async def registry_tiers(aws: AwsCaller, table: str) -> Mapping[str, str]:
+async def registry_tiers(aws: AwsCaller, table: str | None) -> Mapping[str, str]:
     """The tier of every tenant that has one, asked of the index of statuses that every rollup asks, never by a Scan.
+
+    None is known where there is no registry (`table` is None).
 
     Raises:
         ToolFailure: The registry does not answer, or refuses.
     """
     require_owner(aws, None)
     found: dict[str, str] = {}
+    if table is None:
+        return found
     slots = anyio.CapacityLimiter(_QUERIES_AT_ONCE)
 
     async def ask(word: str) -> None:
