@@ -39,7 +39,9 @@ def billing_months(connection: "duckdb.DuckDBPyConnection", file: BillFile) -> l
 
 
 def create_charges(connection: "duckdb.DuckDBPyConnection", files: Sequence[BillFile], month: str) -> None:
-    """Make the view `charges` of a month over these files; of Parquet nothing is read yet but footers.
+    """Make the view `charges` of a month over these files.
+
+    Of Parquet nothing is read yet but footers, unless it has split costs.
 
     Raises:
         DataFault: A file cannot be read, lacks a column, or says again what another says.
@@ -63,8 +65,21 @@ def create_charges(connection: "duckdb.DuckDBPyConnection", files: Sequence[Bill
             if of is kind
         ]
         if branches:
+            for name, sql in kind.tables(branches).items():
+                _create(connection, f"TABLE {name}", sql, files)
             wholes.append(f"SELECT * EXCLUDE (month) FROM ({kind.together(branches)})")
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW charges AS {' UNION ALL BY NAME '.join(wholes)}")
+    _create(connection, "VIEW charges", " UNION ALL BY NAME ".join(wholes), files)
+
+
+def _create(connection: "duckdb.DuckDBPyConnection", what: str, sql: str, files: Sequence[BillFile]) -> None:
+    import duckdb
+
+    try:
+        connection.execute(f"CREATE OR REPLACE TEMP {what} AS {sql}")
+    except duckdb.Error as error:
+        if not isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
+            require_readable(connection, files)
+        raise
 
 
 def require_readable(connection: "duckdb.DuckDBPyConnection", files: Sequence[BillFile]) -> None:
