@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tenantscope_core.results.errors import DataFault
 
 from tenantscope_cost_explorer.charges import literal
-from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema, schema_of, unparsable, unreadable
+from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema, fault_of, schema_of, unparsable
 from tenantscope_cost_explorer.sources.exports.formats import FORMATS, Format, format_of
 from tenantscope_cost_explorer.sources.exports.intact import require_intact
 from tenantscope_cost_explorer.sources.exports.once import Exported, require_once
@@ -31,7 +31,7 @@ def billing_months(connection: "duckdb.DuckDBPyConnection", file: BillFile) -> l
     try:
         rows = connection.execute(f"SELECT DISTINCT month FROM ({kind.rows([file], schema)})").fetchall()
     except duckdb.Error as error:
-        raise unreadable(file) from error
+        raise fault_of(error, file) from error
     months = [row[0] for row in rows]
     if None in months:
         raise unparsable(file, kind.period(schema))
@@ -98,10 +98,8 @@ def require_readable(connection: "duckdb.DuckDBPyConnection", files: Sequence[Bi
         try:
             found = connection.execute(f"SELECT {faults} FROM ({rows})").fetchall()[0]
             connection.execute(f"SELECT count(COLUMNS(*)) FROM ({rows})").fetchall()
-        except duckdb.InterruptException:
-            raise
         except duckdb.Error as error:
-            raise unreadable(file) from error
+            raise fault_of(error, file) from error
         for column, count in zip(kind.faults, found, strict=True):
             if count:
                 raise unparsable(file, column, count)

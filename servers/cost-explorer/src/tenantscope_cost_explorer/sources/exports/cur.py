@@ -130,7 +130,7 @@ class Cur:
             "currency": text("line_item_currency_code", schema),
             "effective": _effective(schema),
             "billed": _own_cost(schema),
-            "quantity": number("line_item_usage_amount", schema),
+            "quantity": _quantity(schema),
             "listed": number("pricing_public_on_demand_cost", schema),
             "service": _service(schema),
             "charge_category": _named(kind, _CATEGORIES, "Adjustment"),
@@ -172,6 +172,12 @@ def _own_cost(schema: Schema) -> str:
     if _PARENT not in schema:
         return cost
     return f"CASE WHEN {text(_PARENT, schema)} IS NOT NULL AND {text(_COST, schema)} IS NULL THEN 0 ELSE {cost} END"
+
+
+def _quantity(schema: Schema) -> str:
+    """What was used; of a part, what it took of its instance's vCPU or memory."""
+    used, part = number("line_item_usage_amount", schema), number("split_line_item_split_usage", schema)
+    return f"CASE WHEN {text(_PARENT, schema)} IS NOT NULL THEN {part} ELSE {used} END"
 
 
 def _effective(schema: Schema) -> str:
