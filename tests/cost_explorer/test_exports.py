@@ -217,6 +217,20 @@ def test_a_task_takes_its_part_of_the_instance_that_it_ran_on(
     ]
 
 
+def test_rows_of_one_instance_give_in_proportion_and_to_the_last_digit(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    lines = [
+        Line("Usage", Decimal(1), resource="i-1", parts=(Part({"tenant": "acme"}, Decimal("0.1")),)),
+        Line("DiscountedUsage", Decimal(0), Decimal(1), resource="i-1"),
+        Line("SavingsPlanCoveredUsage", Decimal(2), Decimal(1), resource="i-1"),
+    ]
+    create_charges(database, [write(tmp_path, lines, "CUR 2.0", "parquet")], MONTH)
+    rows = database.execute("SELECT effective FROM charges WHERE resource = 'i-1' ORDER BY 1").fetchall()
+    assert rows == [(Decimal("0.966666666666"),), (Decimal("0.966666666667"),), (Decimal("0.966666666667"),)]
+    assert database.execute("SELECT sum(effective), sum(billed) FROM charges").fetchall() == [(3, 1)]
+
+
 def test_parts_never_take_more_than_there_is(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     parts = (Part({"tenant": "acme"}, Decimal(3)), Part({"tenant": "globex"}, Decimal(3)), Part({}, Decimal(3)))
     file = write(tmp_path, [Line("Usage", Decimal(1), resource="i-1", parts=parts)], "CUR 2.0", "parquet")
