@@ -15,6 +15,12 @@ QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     (None, "get_costs", {"period": "2026-09"}),
     (None, "get_costs", {"period": "2026-09", "tenant_id": "globex"}),
     (None, "rank_tenants_by_cost", {"period": "2026-09"}),
+    (None, "rank_tenants_by_cost", {"period": "2026-09", "inactive": "shared_among_active"}),
+    (None, "get_margins", {"period": "2026-09"}),
+    (None, "get_margins", {"period": "2026-08..2026-09", "only": "losing"}),
+    (None, "get_margins", {"period": "2026-09", "group_by": "tier"}),
+    (None, "get_margins", {"period": "2026-08..2026-09", "group_by": "feature"}),
+    (None, "get_feature_unit_costs", {"period": "2026-09"}),
     (None, "get_allocation_report", {"period": "2026-09"}),
 ]
 

@@ -104,6 +104,7 @@ def test_what_breaks_even_is_plain_arithmetic(revenue: str, cost: str, up: float
     assert cost_down_percent(Decimal(revenue), Decimal(cost)) == down
 
 
+@pytest.mark.requirement("margins-tie")
 @given(
     sums=SUMS,
     residual=MONEY,

@@ -120,6 +120,7 @@ async def test_the_money_losers_are_named_with_their_months(company: Wayfarer, p
     assert "budgetjet" in {row.name for row in year.rows}
 
 
+@pytest.mark.requirement("margins-tie")
 @pytest.mark.parametrize("month", [str(month) for month in MONTHS])
 async def test_every_margin_is_the_makers_to_the_cent_and_ties_to_the_bill(
     company: Wayfarer, provider: Asker, month: str
