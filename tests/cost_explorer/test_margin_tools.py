@@ -140,8 +140,8 @@ async def test_currencies_stand_apart_and_the_answer_says_so(provider: Asker) ->
     assert (report.currency, report.other_currencies) == ("USD", ["EUR"])
     assert {row.name: row.also_in for row in report.rows if row.also_in} == {"spender": ["EUR"]}
     assert report.notes == [
-        "1 tenants have revenue or cost in several currencies; nothing is converted, so their margin in USD is not all "
-        "of it."
+        "Tenants with revenue or cost in several currencies: 1. Nothing is converted, so their margin in USD is not "
+        "all of it."
     ]
     euros = await provider.ask(get_margins, currency="EUR")
     assert [(row.name, row.revenue, row.cost) for row in euros.rows] == [("spender", Decimal("7.00"), Decimal("0.00"))]
