@@ -99,8 +99,8 @@ class MarginRollup:
         )
         if mixed := in_two_currencies(rows):
             self._say(
-                f"{month}: {len(mixed):,} tenants have revenue in one currency and cost in another; nothing is "
-                "converted, so each currency has a row of its own with 0 on the other side"
+                f"{month}: tenants with revenue in one currency and cost in another: {len(mixed):,}. Nothing is "
+                "converted: each currency has a row of its own, with 0 on the other side"
             )
         out = self._folder / f"margin-{month}"
         tenants, fleet = await self._workbench.run(lambda connection: _written(connection, rows, out))

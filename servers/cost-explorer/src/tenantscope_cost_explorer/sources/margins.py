@@ -14,13 +14,9 @@ from tenantscope_core.stores.windows import Window, open_window
 
 from tenantscope_cost_explorer.losing import ZERO
 from tenantscope_cost_explorer.margins import MarginSum
-from tenantscope_cost_explorer.sources.feature_use import FeatureUses
+from tenantscope_cost_explorer.sources.feature_use import COST_OF_NO_FEATURE, NO_FEATURE, FeatureUses, months_of
 
 MAX_ROWS = 100_000
-NO_FEATURE = '("x_Feature" IS NULL OR "x_Feature" = \'\')'
-COST_OF_NO_FEATURE = f"""
-SELECT tenant_id, month, "BillingCurrency" AS currency, sum("EffectiveCost") AS amount FROM amounts_of
-WHERE {NO_FEATURE} AND tenant_id IS NOT NULL GROUP BY tenant_id, month, "BillingCurrency\""""
 
 
 @dataclass(slots=True)
@@ -119,7 +115,7 @@ class Margins:
         used, missing = await self._uses.table(aws, period)
         committed = await self._reader.committed(aws, ALLOCATED_COST.name, None)
         costs = Table.of(ALLOCATED_COST, committed, period.month_names)
-        margins = Table(MARGIN, None, {m: c for m, c in window.table.months.items() if m in period.month_names})
+        margins = Table(MARGIN, None, months_of(window.table, period), window.table.stale_since)
         paid = await self._uses.divided(
             aws, used, "SELECT tenant_id, month, currency, revenue AS amount FROM amounts_of", margins
         )

@@ -11,6 +11,7 @@ from tenantscope_core.stores.sql import SqlEngine
 
 from tenantscope_cost_explorer.settings import Settings
 from tenantscope_cost_explorer.sources.costs import Costs
+from tenantscope_cost_explorer.sources.feature_bills import FeatureBills
 from tenantscope_cost_explorer.sources.feature_use import FeatureUses
 from tenantscope_cost_explorer.sources.margins import Margins
 
@@ -21,6 +22,7 @@ class Sources:
 
     costs: Costs
     margins: Margins
+    features: FeatureBills
 
 
 @asynccontextmanager
@@ -32,4 +34,5 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
 
 def sources_of(reader: DatasetReader, engine: SqlEngine) -> Sources:
     """The sources over one reader of commits and one engine."""
-    return Sources(Costs(reader, engine), Margins(reader, engine, FeatureUses(reader, engine)))
+    uses = FeatureUses(reader, engine)
+    return Sources(Costs(reader, engine), Margins(reader, engine, uses), FeatureBills(engine, uses))

@@ -190,7 +190,7 @@ def _notes(window: Window, found: dict[str, FleetMargins], currency: str) -> lis
     both = {one.tenant for name, fleet in found.items() if name != currency for one in fleet.tenants} & here
     if both:
         notes.append(
-            f"{len(both):,} tenants have revenue or cost in several currencies; nothing is converted, so their margin "
+            f"Tenants with revenue or cost in several currencies: {len(both):,}. Nothing is converted, so their margin "
             f"in {currency} is not all of it."
         )
     return notes
