@@ -36,7 +36,7 @@ def widths(scaled: Floats, totals: Floats) -> Widths:
     one of a random walk, and no narrower than the step before.
     """
     horizon = scaled.shape[1]
-    ahead = np.arange(1, horizon + 1)
+    ahead = np.arange(1, horizon + 1, dtype=np.float64)
     steps = np.empty((len(LEVELS), horizon))
     total = np.empty(len(LEVELS))
     # A walk's sum over h steps has the variance h(h+1)(2h+1)/6 of its steps'.

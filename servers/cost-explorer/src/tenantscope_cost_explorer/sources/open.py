@@ -13,6 +13,7 @@ from tenantscope_cost_explorer.settings import Settings
 from tenantscope_cost_explorer.sources.costs import Costs
 from tenantscope_cost_explorer.sources.feature_bills import FeatureBills
 from tenantscope_cost_explorer.sources.feature_use import FeatureUses
+from tenantscope_cost_explorer.sources.histories import Histories
 from tenantscope_cost_explorer.sources.margins import Margins
 
 
@@ -23,6 +24,7 @@ class Sources:
     costs: Costs
     margins: Margins
     features: FeatureBills
+    histories: Histories
 
 
 @asynccontextmanager
@@ -35,4 +37,6 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
 def sources_of(reader: DatasetReader, engine: SqlEngine) -> Sources:
     """The sources over one reader of commits and one engine."""
     uses = FeatureUses(reader, engine)
-    return Sources(Costs(reader, engine), Margins(reader, engine, uses), FeatureBills(engine, uses))
+    return Sources(
+        Costs(reader, engine), Margins(reader, engine, uses), FeatureBills(engine, uses), Histories(reader, engine)
+    )
