@@ -61,7 +61,7 @@ def part(folder: Path, dataset: Dataset, name: str, values: str) -> Part:
         return Part(path, copied.fetchall()[0][0])
 
 
-def costs(amounts: Mapping[str | None, tuple[Decimal, str]]) -> str:
+def costs(amounts: Mapping[Any, tuple[Decimal, str]]) -> str:
     rows = ", ".join(
         f"({'NULL' if tenant is None else repr(tenant)}, {amount}::DECIMAL(38,12), '{currency}')"
         for tenant, (amount, currency) in amounts.items()
