@@ -6,9 +6,9 @@ from typing import Annotated
 
 from anyio import to_thread
 from pydantic import Field
-from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.results.periods import Month
+from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.forecast_answers import EventIn, ForecastReport
@@ -84,7 +84,7 @@ async def forecast_costs(
     )
 
 
-async def _fleet(call: Call[Sources]) -> TenantSession | None:
+async def _fleet(call: Call[Sources]) -> AwsCaller | None:
     """The session that sees all tenants; None for a tenant's caller, and where this server has none."""
     if not call.caller.is_provider:
         return None
