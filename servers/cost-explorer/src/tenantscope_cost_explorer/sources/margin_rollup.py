@@ -19,7 +19,8 @@ from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.sql_text import string_literal
 from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, tenant_parts
 
-from tenantscope_cost_explorer.margin_rows import ZERO, Cost, MarginRow, Revenue, in_two_currencies, margin_rows
+from tenantscope_cost_explorer.cents import ZERO
+from tenantscope_cost_explorer.margin_rows import Cost, MarginRow, Revenue, in_two_currencies, margin_rows
 from tenantscope_cost_explorer.sources.tiers import registry_tiers
 
 if TYPE_CHECKING:
