@@ -31,7 +31,7 @@ class FeatureUses:
         self._engine = engine
 
     async def table(self, aws: AwsCaller, period: Period) -> tuple[Table, list[str]]:
-        """What is committed of a period, and its months that are not."""
+        """What is committed of a period, and those of its months that are not."""
         committed = await self._reader.committed(aws, FEATURE_USAGE.name, None)
         missing = [month for month in period.month_names if month not in committed.manifest.months]
         return Table.of(FEATURE_USAGE, committed, period.month_names), missing
