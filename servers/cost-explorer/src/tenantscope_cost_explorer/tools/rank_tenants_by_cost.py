@@ -1,12 +1,14 @@
 """`rank_tenants_by_cost`."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
 from tenantscope_core.results.errors import NotFound
+from tenantscope_core.results.periods import Period
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_cost_explorer.models import TenantRanking
+from tenantscope_cost_explorer.models import ApiSource, Freshness, MetricName, TenantRanking
 from tenantscope_cost_explorer.ranking import Order, Status, TenantSum, rank
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
@@ -32,18 +34,14 @@ async def rank_tenants_by_cost(
 
     Tenants on the page, `other` and `residual` sum to the bill.
     """
-    costs = call.sources.costs
-    window = await costs.window(call.aws, None, period)
-    if order_by == "change" and window.before is None:
-        raise NotFound(
-            f"Nothing is committed for {window.period.before()}, so no change is known.", parameter="order_by"
-        )
-    question: dict[str, Any] = {"period": str(window.period), "order": order_by, "status": status, "currency": currency}
-    start = call.cursors.start(cursor, question=question, version=window.runs)
-    found, last_day = await costs.by_tenant(call.aws, window)
-    active = await costs.active_tenants(call.aws, window.period)
+    found, known = await _found(call, period)
+    if order_by == "change" and known.before is None:
+        raise NotFound(f"Nothing is known of {known.period.before()}, so no change is known.", parameter="order_by")
+    question: dict[str, Any] = {"period": str(known.period), "order": order_by, "status": status, "currency": currency}
+    start = call.cursors.start(cursor, question=question, version=known.version)
+    active = await call.sources.costs.active_tenants(call.aws, known.period)
     if status != "all" and active is None:
-        raise NotFound(f"The usage of {window.period} is not committed, so activity is unknown.", parameter="status")
+        raise NotFound(f"The usage of {known.period} is not committed, so activity is unknown.", parameter="status")
     chosen = _currency(found, currency)
     page = rank(
         found[chosen],
@@ -52,11 +50,13 @@ async def rank_tenants_by_cost(
         status=status,
         start=start,
         limit=limit,
-        compare=bool(window.before),
+        compare=bool(known.before),
     )
     return TenantRanking(
-        period=str(window.period),
-        compared_with=str(window.before) if window.before else None,
+        period=str(known.period),
+        compared_with=str(known.before) if known.before else None,
+        metric=known.metric,
+        source=known.source,
         currency=chosen,
         other_currencies=sorted(name for name in found if name != chosen),
         bill=page.bill,
@@ -69,12 +69,35 @@ async def rank_tenants_by_cost(
         active_tenants=page.active,
         inactive_tenants=page.inactive,
         truncated=page.more,
-        next_cursor=call.cursors.following(start + limit, question=question, version=window.runs)
+        next_cursor=call.cursors.following(start + limit, question=question, version=known.version)
         if page.more
         else None,
-        next="get_costs with tenant_id=<one of these>; get_allocation_report for the residual",
-        freshness=freshness(window, call.now, last_day),
+        next="get_costs with tenant_id=<one of these>"
+        + ("; get_allocation_report for the residual" if known.source is None else ""),
+        freshness=known.freshness,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    period: Period
+    before: Period | None
+    version: list[str]
+    freshness: Freshness
+    metric: MetricName
+    source: ApiSource | None
+
+
+async def _found(call: Call[Sources], period: str) -> tuple[dict[str, list[TenantSum]], _Known]:
+    if (tagged := call.sources.tagged) is not None:
+        found, told = await tagged.by_tenant(call.aws, period)
+        version = [told.asked.isoformat()]
+        return found, _Known(told.period, told.before, version, told.freshness, told.metric, told.source)
+    costs = call.sources.costs
+    window = await costs.window(call.aws, None, period)
+    found, last_day = await costs.by_tenant(call.aws, window)
+    fresh = freshness(window, call.now, last_day)
+    return found, _Known(window.period, window.before, window.runs, fresh, "EffectiveCost", None)
 
 
 def _currency(found: dict[str, list[TenantSum]], asked: str | None) -> str:
