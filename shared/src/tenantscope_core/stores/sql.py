@@ -42,8 +42,8 @@ class Result:
     """Rows as tuples in the order of `columns`.
 
     `truncated` says that there are more rows than `max_rows`; `scanned_bytes` is what the engine read for the answer,
-    `reused` that it was an earlier result, `stale_since` when the oldest manifest behind it was last known to be current
-    (None: it is).
+    `reused` that it was an earlier result, `stale_since` when the oldest manifest behind it was last known to be
+    current (None: it is).
     """
 
     columns: tuple[str, ...]
