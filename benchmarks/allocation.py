@@ -140,6 +140,7 @@ def _allocated(rows: int) -> float:
     started = time.perf_counter()
     files = [BillFile(path.name, path, MONTH) for path in bill]
     out = FOLDER / "out"
+    out.mkdir(exist_ok=True)
     try:
         rules = load_rules(ROOT / "examples/sandbox/allocation.yaml")
         done = asyncio.run(Workbench(out, LIMITS).allocate(rules, Month.parse(MONTH), files, usage))

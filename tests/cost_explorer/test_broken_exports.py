@@ -126,6 +126,14 @@ async def test_a_file_that_unpacks_without_end_is_refused(tmp_path: Path, monkey
     )
 
 
+async def test_parquet_that_says_it_has_rows_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenantscope_cost_explorer.sources.exports.intact.MAX_PARQUET_ROWS", 100)
+    said = await refused(tmp_path, write(tmp_path, LINES, "FOCUS 1.0", "parquet"))
+    assert said.endswith("says it has 299 rows; at most 100 are read.")
+
+
 @pytest.mark.parametrize(
     ("form", "column"),
     [

@@ -114,9 +114,54 @@ def test_a_tag_is_found_however_it_is_written(
     assert found == [("acme", "platform", "Amazon Bedrock", True)]
 
 
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [
+        (
+            "MAP {'resourceTag/tenant': 'a', 'iamPrincipal/team': 'b'} AS tags",
+            {"tenant": "a", "iamPrincipal/team": "b"},
+        ),
+        ("MAP {'user_tenant': 'a', 'aws_createdBy': 'b'} AS resource_tags", {"tenant": "a", "aws_createdBy": "b"}),
+        ("MAP {'user_a': 'a', 'user:a': 'b'} AS resource_tags", {"user_a": "a", "user:a": "b"}),
+        ('\'{"user_tenant": "a"}\' AS resource_tags', {"tenant": "a"}),
+        ("'a' AS resource_tags_user_tenant, '' AS resource_tags_user_shared", {"tenant": "a", "shared": None}),
+        ("NULL::MAP(VARCHAR, VARCHAR) AS resource_tags", None),
+        ("1 AS no_tags", {}),
+    ],
+)
+def test_tags_of_cur_go_by_the_names_that_they_were_given(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path, column: str, found: dict[str, str | None] | None
+) -> None:
+    path = tmp_path / "cur.parquet"
+    database.execute(
+        f"""COPY (SELECT 1.5 AS line_item_unblended_cost, 'Usage' AS line_item_line_item_type, 'AWSLambda' AS
+        line_item_product_code, 'USD' AS line_item_currency_code, TIMESTAMP '2026-09-03' AS line_item_usage_start_date,
+        {column}) TO '{path}'"""
+    )
+    create_charges(database, [BillFile("cur.parquet", path, MONTH)], MONTH)
+    assert database.execute("SELECT tags, readable, service FROM charges").fetchall() == [(found, True, "AWS Lambda")]
+
+
+def test_what_the_generator_split_itself_is_told_by_what_it_came_to(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "focus.parquet"
+    database.execute(
+        f"""COPY (SELECT 1.5 AS "BilledCost", 1.25 AS "EffectiveCost", 'USD' AS "BillingCurrency",
+          TIMESTAMP '2026-09-03' AS "ChargePeriodStart", 'node' AS "ResourceId", MAP {{'a': '1', 'b': '2'}} AS "Tags",
+          unnest(['pod', NULL]) AS "AllocatedResourceId",
+          unnest([MAP {{'tenant': 'acme', 'b': '3'}}, NULL]) AS "AllocatedTags") TO '{path}'"""
+    )
+    create_charges(database, [BillFile("focus.parquet", path, MONTH)], MONTH)
+    assert database.execute("SELECT resource, tags, readable FROM charges ORDER BY 1").fetchall() == [
+        ("node", {"a": "1", "b": "2"}, True),
+        ("pod", {"a": "1", "b": "3", "tenant": "acme"}, True),
+    ]
+
+
 def test_cur_says_in_focus_terms_what_a_line_is(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     lines = [
-        Line("Usage", Decimal(4), tags={"tenant": "acme"}),
+        Line("Usage", Decimal(4), discount=Decimal("0.5"), tags={"tenant": "acme"}),
         Line("SavingsPlanCoveredUsage", Decimal(9), Decimal(6)),
         Line("SavingsPlanRecurringFee", Decimal(8), Decimal(2)),
         Line("RIFee", Decimal(7), Decimal(3)),
@@ -132,6 +177,7 @@ def test_cur_says_in_focus_terms_what_a_line_is(database: duckdb.DuckDBPyConnect
     assert found == [
         ("Usage", None, None, None, "Usage-Based", 0, -9),
         ("Adjustment", "Correction", None, None, "One-Time", -1, -1),
+        ("Adjustment", None, None, None, "One-Time", Decimal("-0.5"), Decimal("-0.5")),
         ("Tax", None, None, None, "One-Time", 2, 2),
         ("Usage", None, None, "Standard", "Usage-Based", 4, 4),
         ("Purchase", None, "Unused", None, "Recurring", 3, 7),
@@ -169,6 +215,20 @@ def test_a_task_takes_its_part_of_the_instance_that_it_ran_on(
         ("i-2", first, None, Decimal("7.5"), 15, ec2, "Used"),
         ("i-2-task-0", first, "acme", Decimal("2.5"), 5, ec2, "Used"),
     ]
+
+
+def test_rows_of_one_instance_give_in_proportion_and_to_the_last_digit(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    lines = [
+        Line("Usage", Decimal(1), resource="i-1", parts=(Part({"tenant": "acme"}, Decimal("0.1")),)),
+        Line("DiscountedUsage", Decimal(0), Decimal(1), resource="i-1"),
+        Line("SavingsPlanCoveredUsage", Decimal(2), Decimal(1), resource="i-1"),
+    ]
+    create_charges(database, [write(tmp_path, lines, "CUR 2.0", "parquet")], MONTH)
+    rows = database.execute("SELECT effective FROM charges WHERE resource = 'i-1' ORDER BY 1").fetchall()
+    assert rows == [(Decimal("0.966666666666"),), (Decimal("0.966666666667"),), (Decimal("0.966666666667"),)]
+    assert database.execute("SELECT sum(effective), sum(billed) FROM charges").fetchall() == [(3, 1)]
 
 
 def test_parts_never_take_more_than_there_is(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

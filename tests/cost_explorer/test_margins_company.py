@@ -4,7 +4,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +27,7 @@ from tenantscope_cost_explorer.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.billing import open_bill
 from tenantscope_cost_explorer.sources.margin_rollup import MarginRollup
 from tenantscope_cost_explorer.sources.open import Sources, sources_of
+from tenantscope_cost_explorer.tools.get_feature_unit_costs import get_feature_unit_costs
 from tenantscope_cost_explorer.tools.get_margins import get_margins
 from tenantscope_sandbox.company.generate import generate
 
@@ -36,6 +37,7 @@ MONTHS = [Month(2025, 11).shift(n) for n in range(12)]
 LAST = str(MONTHS[-1])
 ALL_MONTHS = f"{MONTHS[0]}..{LAST}"
 CENT = Decimal("0.01")
+MOST_BYTES = 25_000
 SOURCES = [
     (USAGE, "read_parquet('{company}/metering/usage/{month}.parquet', hive_partitioning = false)"),
     (FEATURE_USAGE, "read_parquet('{company}/metering/feature_usage/{month}.parquet', hive_partitioning = false)"),
@@ -118,13 +120,14 @@ async def test_the_money_losers_are_named_with_their_months(company: Wayfarer, p
     assert "budgetjet" in {row.name for row in year.rows}
 
 
+@pytest.mark.requirement("margins-tie")
 @pytest.mark.parametrize("month", [str(month) for month in MONTHS])
 async def test_every_margin_is_the_makers_to_the_cent_and_ties_to_the_bill(
     company: Wayfarer, provider: Asker, month: str
 ) -> None:
     truth, revenue = company.truth["billing"][month], company.truth["revenue"][month]
     found: dict[str, Any] = {}
-    cursor, asked = None, 0
+    page, cursor, asked = None, None, 0
     while not asked or cursor is not None:
         page = await provider.ask(get_margins, period=month, limit=9, cursor=cursor)
         found |= {row.name: row for row in page.rows}
@@ -132,6 +135,7 @@ async def test_every_margin_is_the_makers_to_the_cent_and_ties_to_the_bill(
         assert sum(row.cost for row in page.rows) + page.other.cost == page.cost
         assert sum(row.margin for row in page.rows) + page.other.margin - page.residual == page.margin
         cursor, asked = page.next_cursor, asked + 1
+    assert page is not None
     assert asked == -(-len(found) // 9)
     assert found.keys() == truth["allocated"].keys() | revenue.keys()
     for tenant, row in found.items():
@@ -163,3 +167,41 @@ async def test_features_share_revenue_by_calls_as_plain_fractions_do(company: Wa
             assert abs(row.named_cost - named) < CENT
     assert sum(row.revenue for row in report.rows) == report.revenue
     assert sum(row.cost for row in report.rows) == report.cost
+
+
+@pytest.mark.parametrize("month", ["2026-01", "2026-03", "2026-06", LAST])
+async def test_features_cost_what_the_maker_says_and_tie_to_the_bill(
+    company: Wayfarer, provider: Asker, month: str
+) -> None:
+    truth: dict[str, dict[str, str]] = company.truth["feature_costs"][month]
+    report = await replace(provider, most_bytes=MOST_BYTES).ask(get_feature_unit_costs, period=month, limit=25)
+    assert {row.feature for row in report.rows if row.attributed.cost} == truth.keys()
+    for row in report.rows:
+        split = dict(truth.get(row.feature, {"total": "0"}))
+        assert abs(row.attributed.cost - Decimal(split.pop("total"))) < CENT
+        dearest = sorted(split.items(), key=lambda item: -Decimal(item[1]))[:3]
+        assert [one.service for one in row.hosting] == [service for service, _ in dearest]
+        assert sum(one.cost for one in row.hosting) + (row.other_services or 0) == row.attributed.cost
+        calls = sum(one["feature_calls"].get(row.feature, 0) for one in company.truth["usage"][month].values())
+        assert row.calls == calls
+        per_call = (row.attributed.cost / calls).quantize(Decimal("0.000001")) if calls else None
+        assert row.attributed.per_call == per_call
+    bill = Decimal(company.truth["billing"][month]["effective_cost"]).quantize(CENT)
+    residual = Decimal(company.truth["billing"][month]["residual"])
+    assert abs(report.residual - residual) < CENT
+    for view in ("attributed", "with_shared"):
+        rows = sum(getattr(row, view).cost for row in report.rows)
+        assert rows + getattr(report.no_feature, view) + report.residual == report.bill == bill
+    assert report.no_feature.with_shared < report.no_feature.attributed
+
+
+async def test_the_dearest_feature_is_the_makers(company: Wayfarer, provider: Asker) -> None:
+    truth = company.truth["feature_costs"][LAST]
+    report = await provider.ask(get_feature_unit_costs)
+    dearest = max(truth, key=lambda name: Decimal(truth[name]["total"]))
+    assert max(report.rows, key=lambda row: row.attributed.cost).feature == dearest
+    for row in report.rows:
+        before = Decimal(company.truth["feature_costs"]["2026-09"][row.feature]["total"])
+        assert abs(row.before - before) <= CENT
+        assert row.change == row.attributed.cost - row.before
+    assert report.compared_with == "2026-09"

@@ -21,7 +21,7 @@ from tenantscope_cost_explorer.sources.deliveries import (
 )
 from tenantscope_cost_explorer.sources.exports import BillFile, is_bill
 
-_DATA = re.compile(r"(.*/)data/?")
+_DATA = re.compile(r"(.*/|)data/?")
 
 
 class Bill:

@@ -1,32 +1,26 @@
 """How much each feature is used, and amounts of tenants divided among the features by their use."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from tenantscope_core.results.errors import Unavailable
 from tenantscope_core.results.periods import Period
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.datasets import DatasetReader
+from tenantscope_core.stores.manifests import Commit
 from tenantscope_core.stores.schemas import FEATURE_USAGE
 from tenantscope_core.stores.sql import SqlEngine, Table
 
+from tenantscope_cost_explorer.feature_costs import Use
+
 MAX_ROWS = 10_000
 _MILLIONTHS = 6
+NO_FEATURE = '("x_Feature" IS NULL OR "x_Feature" = \'\')'
+COST_OF_NO_FEATURE = f"""
+SELECT tenant_id, month, "BillingCurrency" AS currency, sum("EffectiveCost") AS amount FROM amounts_of
+WHERE {NO_FEATURE} AND tenant_id IS NOT NULL GROUP BY tenant_id, month, "BillingCurrency\""""
+"""Tenants' cost that names no feature, in the form that `FeatureUses.divided` takes."""
 _USED = "feature IS NOT NULL AND feature <> '' AND calls > 0"
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureUse:
-    """What the fleet did with one feature in a period.
-
-    `users` are the different people of each tenant in one action on its busiest day, added up over tenants: at least so
-    many used it. None where the log names nobody.
-    """
-
-    calls: int
-    tenants: int
-    users: int | None
 
 
 class FeatureUses:
@@ -37,13 +31,16 @@ class FeatureUses:
         self._engine = engine
 
     async def table(self, aws: AwsCaller, period: Period) -> tuple[Table, list[str]]:
-        """What is committed of a period, and its months that are not."""
+        """What is committed of a period, and those of its months that are not."""
         committed = await self._reader.committed(aws, FEATURE_USAGE.name, None)
         missing = [month for month in period.month_names if month not in committed.manifest.months]
         return Table.of(FEATURE_USAGE, committed, period.month_names), missing
 
-    async def of_features(self, aws: AwsCaller, table: Table) -> dict[str, FeatureUse]:
+    async def of_features(self, aws: AwsCaller, table: Table) -> dict[str, Use]:
         """What was done with each feature.
+
+        Its users are the different people of each tenant in one action on its busiest day, added up over tenants: at
+        least so many used it. People of two days or actions may be the same, so nothing else is known.
 
         Raises:
             Unavailable: There are more features than one answer can add up.
@@ -63,7 +60,7 @@ class FeatureUses:
         if result.truncated:
             raise _too_many()
         return {
-            name: FeatureUse(int(calls), int(tenants), None if users is None else int(users))
+            name: Use(int(calls), int(tenants), None if users is None else int(users))
             for name, calls, tenants, users in result.rows
         }
 
@@ -85,11 +82,11 @@ class FeatureUses:
             calls AS (
               SELECT tenant_id, month, feature, sum(calls) AS calls FROM used WHERE {_USED}
               GROUP BY tenant_id, month, feature),
-            every AS (SELECT tenant_id, month, sum(calls) AS calls FROM calls GROUP BY tenant_id, month)
+            totals AS (SELECT tenant_id, month, sum(calls) AS calls FROM calls GROUP BY tenant_id, month)
             SELECT amounts.currency, calls.feature,
-              sum(CAST(amounts.amount AS DOUBLE) * CAST(calls.calls AS DOUBLE) / CAST(every.calls AS DOUBLE))
+              sum(CAST(amounts.amount AS DOUBLE) * CAST(calls.calls AS DOUBLE) / CAST(totals.calls AS DOUBLE))
             FROM amounts
-            JOIN every ON every.tenant_id = amounts.tenant_id AND every.month = amounts.month
+            JOIN totals ON totals.tenant_id = amounts.tenant_id AND totals.month = amounts.month
             JOIN calls ON calls.tenant_id = amounts.tenant_id AND calls.month = amounts.month
             GROUP BY amounts.currency, calls.feature""",
             (),
@@ -100,6 +97,12 @@ class FeatureUses:
         if result.truncated:
             raise _too_many()
         return {(currency, name): round(Decimal(amount), _MILLIONTHS) for currency, name, amount in result.rows}
+
+
+def months_of(table: Table, period: Period) -> dict[str, Commit]:
+    """The commits of a table that are of a period."""
+    wanted = set(period.month_names)
+    return {month: commit for month, commit in table.months.items() if month in wanted}
 
 
 def _too_many() -> Unavailable:

@@ -19,7 +19,8 @@ from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.sql_text import string_literal
 from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, tenant_parts
 
-from tenantscope_cost_explorer.margin_rows import ZERO, Cost, MarginRow, Revenue, in_two_currencies, margin_rows
+from tenantscope_cost_explorer.cents import ZERO
+from tenantscope_cost_explorer.margin_rows import Cost, MarginRow, Revenue, in_two_currencies, margin_rows
 from tenantscope_cost_explorer.sources.tiers import registry_tiers
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ class MarginRollup:
             self._say(f"{month}: no revenue is committed, so there is no margin yet")
             return Outcome.NOTHING
         committed = await self._committed_tiers(month, manifests)
+        if committed is None and str(month) in manifests[MARGIN.name].months:
+            self._say(f"{month}: its committed margins cannot be read and are made anew")
+            force = True
         runs = {name: manifests[name].months[str(month)].run for name in _of(month, manifests)}
         if not force and committed is not None:
             known = {tenant: registered.get(tenant) or tier for tenant, tier in committed.items()}
@@ -99,8 +103,8 @@ class MarginRollup:
         )
         if mixed := in_two_currencies(rows):
             self._say(
-                f"{month}: {len(mixed):,} tenants have revenue in one currency and cost in another; nothing is "
-                "converted, so each currency has a row of its own with 0 on the other side"
+                f"{month}: tenants with revenue in one currency and cost in another: {len(mixed):,}. Nothing is "
+                "converted: each currency has a row of its own, with 0 on the other side"
             )
         out = self._folder / f"margin-{month}"
         tenants, fleet = await self._workbench.run(lambda connection: _written(connection, rows, out))

@@ -1,9 +1,8 @@
 """What the tools read from, opened once for the life of the server."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from tenantscope_core.serving.open_datasets import open_datasets
 from tenantscope_core.serving.spec import Runtime
@@ -12,12 +11,13 @@ from tenantscope_core.stores.sql import SqlEngine
 
 from tenantscope_cost_explorer.settings import Settings
 from tenantscope_cost_explorer.sources.costs import Costs
-from tenantscope_cost_explorer.sources.explorer.api import CostExplorerApi, Views
 from tenantscope_cost_explorer.sources.explorer.costs import TaggedCosts
+from tenantscope_cost_explorer.sources.explorer.open import tagged_costs
 from tenantscope_cost_explorer.sources.explorer.without_exports import WithoutExports
+from tenantscope_cost_explorer.sources.feature_bills import FeatureBills
 from tenantscope_cost_explorer.sources.feature_use import FeatureUses
+from tenantscope_cost_explorer.sources.histories import Histories
 from tenantscope_cost_explorer.sources.margins import Margins
-from tenantscope_cost_explorer.tagged import Tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Sources:
 
     costs: Costs
     margins: Margins
+    features: FeatureBills
+    histories: Histories
     tagged: TaggedCosts | None = None
 
 
@@ -43,20 +45,7 @@ async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
 
 def sources_of(reader: DatasetReader, engine: SqlEngine) -> Sources:
     """The sources over one reader of commits and one engine."""
-    return Sources(Costs(reader, engine), Margins(reader, engine, FeatureUses(reader, engine)))
-
-
-def tagged_costs(settings: Settings, clock: Callable[[], datetime]) -> TaggedCosts | None:
-    """Cost Explorer's API, where the settings choose it."""
-    if settings.cost_source != "cost-explorer" or settings.tenant_tag is None:
-        return None
-    views = Views(settings.billing_view_arn, settings.views, required=settings.billing_views is not None)
-    api = CostExplorerApi(
-        Tags(settings.tenant_tag, settings.feature_tag, settings.environment_tag),
-        settings.cost_metric,
-        views,
-        budget_usd=settings.api_budget_usd,
-        most_requests=settings.api_requests,
-        clock=clock,
+    uses = FeatureUses(reader, engine)
+    return Sources(
+        Costs(reader, engine), Margins(reader, engine, uses), FeatureBills(engine, uses), Histories(reader, engine)
     )
-    return TaggedCosts(api, clock=clock)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tenantscope_core.results.errors import DataFault
 
 from tenantscope_cost_explorer.charges import literal
-from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema, schema_of, unparsable, unreadable
+from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema, fault_of, schema_of, unparsable
 from tenantscope_cost_explorer.sources.exports.formats import FORMATS, Format, format_of
 from tenantscope_cost_explorer.sources.exports.intact import require_intact
 from tenantscope_cost_explorer.sources.exports.once import Exported, require_once
@@ -31,7 +31,7 @@ def billing_months(connection: "duckdb.DuckDBPyConnection", file: BillFile) -> l
     try:
         rows = connection.execute(f"SELECT DISTINCT month FROM ({kind.rows([file], schema)})").fetchall()
     except duckdb.Error as error:
-        raise unreadable(file) from error
+        raise fault_of(error, file) from error
     months = [row[0] for row in rows]
     if None in months:
         raise unparsable(file, kind.period(schema))
@@ -39,7 +39,9 @@ def billing_months(connection: "duckdb.DuckDBPyConnection", file: BillFile) -> l
 
 
 def create_charges(connection: "duckdb.DuckDBPyConnection", files: Sequence[BillFile], month: str) -> None:
-    """Make the view `charges` of a month over these files; of Parquet nothing is read yet but footers.
+    """Make the view `charges` of a month over these files.
+
+    Of Parquet nothing is read yet but footers, unless it has split costs.
 
     Raises:
         DataFault: A file cannot be read, lacks a column, or says again what another says.
@@ -63,8 +65,21 @@ def create_charges(connection: "duckdb.DuckDBPyConnection", files: Sequence[Bill
             if of is kind
         ]
         if branches:
+            for name, sql in kind.tables(branches).items():
+                _create(connection, f"TABLE {name}", sql, files)
             wholes.append(f"SELECT * EXCLUDE (month) FROM ({kind.together(branches)})")
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW charges AS {' UNION ALL BY NAME '.join(wholes)}")
+    _create(connection, "VIEW charges", " UNION ALL BY NAME ".join(wholes), files)
+
+
+def _create(connection: "duckdb.DuckDBPyConnection", what: str, sql: str, files: Sequence[BillFile]) -> None:
+    import duckdb
+
+    try:
+        connection.execute(f"CREATE OR REPLACE TEMP {what} AS {sql}")
+    except duckdb.Error as error:
+        if not isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
+            require_readable(connection, files)
+        raise
 
 
 def require_readable(connection: "duckdb.DuckDBPyConnection", files: Sequence[BillFile]) -> None:
@@ -83,10 +98,8 @@ def require_readable(connection: "duckdb.DuckDBPyConnection", files: Sequence[Bi
         try:
             found = connection.execute(f"SELECT {faults} FROM ({rows})").fetchall()[0]
             connection.execute(f"SELECT count(COLUMNS(*)) FROM ({rows})").fetchall()
-        except duckdb.InterruptException:
-            raise
         except duckdb.Error as error:
-            raise unreadable(file) from error
+            raise fault_of(error, file) from error
         for column, count in zip(kind.faults, found, strict=True):
             if count:
                 raise unparsable(file, column, count)

@@ -6,8 +6,8 @@ reservation and Savings Plans columns): a covered hour costs what the commitment
 the commitment was not used, an upfront fee and the negation of covered usage are nothing.
 
 Net columns are not read: what they take off is on the bill as rows of its own (EdpDiscount and the like), and both
-together would count a discount twice. Tags lose the prefix that CUR puts before them (`user_`, `resourceTag/`), and are
-found under both names. Splits of containers are in `split`.
+together would count a discount twice. Tags lose the prefix that CUR puts before them (`user_`, `resourceTag/`), unless
+two then had one name. Splits of containers are in `split`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from tenantscope_cost_explorer.sources.exports.columns import (
     time,
 )
 from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema
-from tenantscope_cost_explorer.sources.exports.split import OWN_COLUMNS, with_splits
+from tenantscope_cost_explorer.sources.exports.split import OWN_COLUMNS, split_tables, with_splits
 
 _TYPE = "line_item_line_item_type"
 _COST = "line_item_unblended_cost"
@@ -49,6 +49,7 @@ _TEXTS = {
     "iam_principal": "line_item_iam_principal",
     "user_identifier": "line_item_user_identifier",
 }
+_PREFIX = "^(resourceTag/)?(user[_:])?"
 _NO_TIME = "CAST(NULL AS TIMESTAMP)"
 _USAGE = ("Usage", "DiscountedUsage", "SavingsPlanCoveredUsage", "SavingsPlanNegation")
 _CATEGORIES = {
@@ -129,7 +130,7 @@ class Cur:
             "currency": text("line_item_currency_code", schema),
             "effective": _effective(schema),
             "billed": _own_cost(schema),
-            "quantity": number("line_item_usage_amount", schema),
+            "quantity": _quantity(schema),
             "listed": number("pricing_public_on_demand_cost", schema),
             "service": _service(schema),
             "charge_category": _named(kind, _CATEGORIES, "Adjustment"),
@@ -147,12 +148,22 @@ class Cur:
         also = ["line_type IS NOT NULL", "share_read", *(["end_read"] if end_read else [])]
         return charge_rows(files, values, tags=_tags(schema), beside=beside, also=also)
 
+    def tables(self, branches: Sequence[str]) -> Mapping[str, str]:
+        """See `formats.Format.tables`."""
+        return split_tables(_union(branches)) if _has_splits(branches) else {}
+
     def together(self, branches: Sequence[str]) -> str:
         """See `formats.Format.together`."""
-        rows = " UNION ALL ".join(f"SELECT * EXCLUDE (line_type, end_read) FROM ({branch})" for branch in branches)
-        if any(f'"{_PARENT}"' in branch for branch in branches):
-            return with_splits(rows)
-        return f"SELECT * EXCLUDE ({OWN_COLUMNS}) FROM ({rows})"
+        rows = _union(branches)
+        return with_splits(rows) if _has_splits(branches) else f"SELECT * EXCLUDE ({OWN_COLUMNS}) FROM ({rows})"
+
+
+def _union(branches: Sequence[str]) -> str:
+    return " UNION ALL ".join(f"SELECT * EXCLUDE (line_type, end_read) FROM ({branch})" for branch in branches)
+
+
+def _has_splits(branches: Sequence[str]) -> bool:
+    return any(f'"{_PARENT}"' in branch for branch in branches)
 
 
 def _own_cost(schema: Schema) -> str:
@@ -161,6 +172,12 @@ def _own_cost(schema: Schema) -> str:
     if _PARENT not in schema:
         return cost
     return f"CASE WHEN {text(_PARENT, schema)} IS NOT NULL AND {text(_COST, schema)} IS NULL THEN 0 ELSE {cost} END"
+
+
+def _quantity(schema: Schema) -> str:
+    """What was used; of a part, what it took of its instance's vCPU or memory."""
+    used, part = number("line_item_usage_amount", schema), number("split_line_item_split_usage", schema)
+    return f"CASE WHEN {text(_PARENT, schema)} IS NOT NULL THEN {part} ELSE {used} END"
 
 
 def _effective(schema: Schema) -> str:
@@ -197,19 +214,15 @@ def _service(schema: Schema) -> str:
 
 
 def _tags(schema: Schema) -> tuple[str, str]:
-    """Tags under the names that AWS writes and under those that they were given."""
-    tags, tags_read = pairs("resource_tags", schema)
-    if "tags" in schema:
-        others, others_read = pairs("tags", schema)
-        tags, tags_read = f"map_concat({others}, {tags})", f"{others_read} AND {tags_read}"
+    """Tags under the names that they were given; `tags` has those of `resource_tags` too, and others beside."""
     flat = [name for name in schema if name.startswith("resource_tags_")]
-    if flat and "resource_tags" not in schema:
+    if flat and not {"tags", "resource_tags"} & set(schema):
         keys = ", ".join(string_literal(name.removeprefix("resource_tags_")) for name in flat)
-        tags = f"map([{keys}], [{', '.join(text(name, schema) for name in flat)}])"
-    prefix = "'^(resourceTag/)?(user[_:])?'"
-    entry = f"{{'key': regexp_replace(entry.key, {prefix}, ''), 'value': entry.value}}"
-    plain = f"TRY(map_from_entries(list_transform(map_entries({tags}), lambda entry: {entry})))"
-    return f"map_concat({tags}, {plain})", tags_read
+        tags, tags_read = f"map([{keys}], [{', '.join(text(name, schema) for name in flat)}])", "true"
+    else:
+        tags, tags_read = pairs("tags" if "tags" in schema else "resource_tags", schema)
+    names = f"list_transform(map_keys({tags}), lambda name: regexp_replace(name, '{_PREFIX}', ''))"
+    return f"coalesce(TRY(map({names}, map_values({tags}))), {tags})", tags_read
 
 
 def _split_columns(schema: Schema) -> dict[str, str]:

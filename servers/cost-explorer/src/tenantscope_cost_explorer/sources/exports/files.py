@@ -69,8 +69,17 @@ def schema_of(connection: "duckdb.DuckDBPyConnection", file: BillFile) -> Schema
     try:
         rows = connection.execute(f"DESCRIBE SELECT * FROM {reader([file])}").fetchall()
     except duckdb.Error as error:
-        raise unreadable(file) from error
+        raise fault_of(error, file) from error
     return {str(row[0]): str(row[1]) for row in rows}
+
+
+def fault_of(error: "duckdb.Error", file: BillFile) -> Exception:
+    """What a failure to read the file comes to: a fault of the file, unless the engine was stopped or lacked memory."""
+    import duckdb
+
+    if isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
+        return error
+    return unreadable(file)
 
 
 def unreadable(file: BillFile) -> DataFault:

@@ -88,6 +88,10 @@ class Focus:
         beside = {"end_read": end_read or "true"}
         return charge_rows(files, values, tags=(tags, tags_read), beside=beside, also=["end_read"] if end_read else [])
 
+    def tables(self, branches: Sequence[str]) -> Mapping[str, str]:
+        """See `formats.Format.tables`; there are none."""
+        return {}
+
     def together(self, branches: Sequence[str]) -> str:
         """See `formats.Format.together`."""
         return " UNION ALL ".join(f"SELECT * EXCLUDE (end_read) FROM ({branch})" for branch in branches)

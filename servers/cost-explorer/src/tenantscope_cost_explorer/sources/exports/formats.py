@@ -44,6 +44,10 @@ class Format(Protocol):
         """SQL of the charges in files of one schema and one named month, with `month` and the format's own columns."""
         ...
 
+    def tables(self, branches: Sequence[str]) -> Mapping[str, str]:
+        """SQL of tables that `together` reads, by name, to be made in this order from the rows of each schema."""
+        ...
+
     def together(self, branches: Sequence[str]) -> str:
         """SQL of all charges of a month, without the format's own columns, from the rows of each schema."""
         ...

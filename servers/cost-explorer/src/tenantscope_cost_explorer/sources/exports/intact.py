@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tenantscope_core.results.errors import DataFault
 from tenantscope_core.stores.sql_text import string_literal
 
-from tenantscope_cost_explorer.sources.exports.files import BillFile, unreadable
+from tenantscope_cost_explorer.sources.exports.files import BillFile, fault_of, unreadable
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +72,7 @@ def _require_footer(connection: "duckdb.DuckDBPyConnection", file: BillFile) -> 
             f"SELECT num_rows FROM parquet_file_metadata({string_literal(str(file.path))})"
         ).fetchall()
     except duckdb.Error as error:
-        raise unreadable(file) from error
+        raise fault_of(error, file) from error
     rows = found[0][0]
     if not rows:
         raise _no_rows(file)

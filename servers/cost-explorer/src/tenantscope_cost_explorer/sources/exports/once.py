@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tenantscope_core.results.errors import DataFault
 
 from tenantscope_cost_explorer.charges import literal
-from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema, unreadable
+from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema, fault_of
 from tenantscope_cost_explorer.sources.exports.formats import Format
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _accounts(connection: "duckdb.DuckDBPyConnection", export: Exported, month: 
                 f"SELECT DISTINCT billing_account FROM ({rows}) WHERE month = {literal(month)}"
             ).fetchall()
         except duckdb.Error as error:
-            raise unreadable(file) from error
+            raise fault_of(error, file) from error
         for (account,) in accounts:
             found.setdefault(account, file)
     return found

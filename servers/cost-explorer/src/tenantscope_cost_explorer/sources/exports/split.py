@@ -15,73 +15,78 @@ FOCUS demands of allocated charges.
 """
 
 OWN_COLUMNS = "parent, share, share_read, starts, gives"
-_KEY = ("starts", "account", "invoice", "currency")
+_KEY = ("instance", "starts", "account", "invoice", "currency")
 _FROM_PARENT = (
     "service", "charge_category", "charge_class", "region", "commitment_status", "commitment", "charge_frequency",
     "pricing_category",
 )  # fmt: skip
 _MONEY = ("effective", "billed", "listed")
 _EXACT = "DECIMAL(38,12)"
+_THEIRS = ", ".join(f"them.{name}" for name in _KEY)
+_SAME = " AND ".join(f"them.{name} IS NOT DISTINCT FROM pool.{name}" for name in _KEY)
+_PARTS = "parent IS NOT NULL"
+_WHOLES = "parent IS NULL AND instance IS NOT NULL"
+
+
+def split_tables(rows: str) -> dict[str, str]:
+    """What instances have and what their parts take of it, by instance and time: made once, since all rows ask for it.
+
+    `rows` is the SQL of rows that have `OWN_COLUMNS`.
+    """
+    key = ", ".join(_KEY)
+    inherited = ", ".join(f"max({name}) AS {name}" for name in _FROM_PARENT)
+    held = ", ".join(f"sum({name}) AS {name}" for name in _MONEY)
+    given = ", ".join(f"sum({name}_part) AS {name}" for name in _MONEY)
+    return {
+        "split_pools": f"""
+SELECT * FROM (SELECT {key}, {held}, {inherited} FROM ({_lines(rows)}) WHERE {_WHOLES} GROUP BY ALL)
+JOIN (SELECT {key}, sum(share) AS asked FROM ({_lines(rows)}) WHERE {_PARTS} GROUP BY ALL HAVING asked > 0)
+USING ({key})""",
+        "split_given": f"SELECT {key}, {given} FROM ({_children(rows)}) GROUP BY ALL",
+    }
 
 
 def with_splits(rows: str) -> str:
-    """SQL of all charges from rows that have `OWN_COLUMNS`, each part taken from what it is a part of."""
-    key = ", ".join(_KEY)
-    theirs = ", ".join(f"them.{name}" for name in ("instance", *_KEY))
-    same = " AND ".join(f"them.{name} IS NOT DISTINCT FROM pool.{name}" for name in ("instance", *_KEY))
-    inherited = ", ".join(f"max({name}) AS {name}" for name in _FROM_PARENT)
-    taken = ", ".join(f"{_taken(name)} AS {name}_part" for name in _MONEY)
-    given = ", ".join(f"sum({name}_part) AS {name}" for name in _MONEY)
-    parts = ", ".join(f"coalesce(them.{name}, 0) + {name}_part AS {name}" for name in ("effective", "billed"))
-    from_pool = ", ".join(f"coalesce(pool_{name}, them.{name}) AS {name}" for name in _FROM_PARENT)
+    """SQL of all charges, each part taken from what it is a part of; reads the tables of `split_tables`."""
+    own = f"{OWN_COLUMNS}, instance, account"
+    part_columns = ", ".join(f"{name}_part" for name in _MONEY)
+    pool_columns = ", ".join(f"pool_{name}" for name in _FROM_PARENT)
+    money, from_parent = ", ".join(_MONEY), ", ".join(_FROM_PARENT)
     lessened = ", ".join(
-        f"CAST(them.{name} - {name}_part - CASE WHEN turn = 1 THEN pool_{name} - sum({name}_part) OVER same ELSE 0 END"
-        f" AS {_EXACT}) AS {name}"
+        f"CAST({name} - {name}_part - CASE turn WHEN 1 THEN {name}_all - {name}_parts ELSE 0 END AS {_EXACT}) AS {name}"
         for name in _MONEY
     )
-    rounded = ", ".join(
-        f"CAST(CAST(pool.{name} AS DOUBLE) * them.weight AS {_EXACT}) AS {name}_part, pool.{name} AS pool_{name}"
-        for name in _MONEY
-    )
-    own = f"EXCLUDE ({OWN_COLUMNS}, instance, account)"
+    added = ", ".join(f"coalesce({name}, 0) + {name}_part AS {name}" for name in ("effective", "billed"))
+    inherited = ", ".join(f"coalesce(pool_{name}, {name}) AS {name}" for name in _FROM_PARENT)
     return f"""
-WITH lines AS NOT MATERIALIZED (
-  SELECT *, coalesce(sub_account, '') AS account,
+SELECT * EXCLUDE ({own}) FROM ({_lines(rows)}) WHERE instance IS NULL
+UNION ALL BY NAME
+SELECT them.* EXCLUDE ({own}) FROM ({_lines(rows)}) AS them ANTI JOIN split_given AS pool ON {_SAME} WHERE {_WHOLES}
+UNION ALL BY NAME
+SELECT * EXCLUDE ({own}, turn, {part_columns}, {", ".join(f"{name}_all, {name}_parts" for name in _MONEY)}, {money}),
+  {lessened}
+FROM ({_parents(rows)})
+UNION ALL BY NAME
+SELECT * EXCLUDE ({own}, {part_columns}, {pool_columns}, {money}, {from_parent}),
+  {added}, listed_part AS listed, {inherited}
+FROM ({_children(rows)})"""
+
+
+def _lines(rows: str) -> str:
+    """Rows with the instance that they are of, or a part of."""
+    return f"""
+  SELECT * REPLACE (greatest(share, 0) AS share), coalesce(sub_account, '') AS account,
     coalesce(parent, CASE WHEN gives AND effective > 0 THEN split_part(resource, '/', -1) END) AS instance
-  FROM ({rows})
-),
-asked AS (
-  SELECT instance, {key}, sum(share) AS asked FROM lines WHERE parent IS NOT NULL AND share > 0 GROUP BY ALL
-),
-held AS (
-  SELECT instance, {key}, sum(effective) AS effective, sum(billed) AS billed, sum(listed) AS listed, {inherited}
-  FROM lines WHERE parent IS NULL AND instance IS NOT NULL GROUP BY ALL
-),
-pools AS MATERIALIZED (SELECT held.*, asked FROM held JOIN asked USING (instance, {key})),
-children AS NOT MATERIALIZED (
-  SELECT them.*, {", ".join(f"pool.{name} AS pool_{name}" for name in _FROM_PARENT)}, {taken}
-  FROM lines AS them LEFT JOIN pools AS pool ON {same} AND them.share > 0 WHERE them.parent IS NOT NULL
-),
-given AS MATERIALIZED (SELECT instance, {key}, {given} FROM children GROUP BY ALL),
-parents AS (
-  SELECT them.*, {rounded}, row_number() OVER (PARTITION BY {theirs} ORDER BY them.effective DESC) AS turn
-  FROM (
-    SELECT *, CAST(effective AS DOUBLE) / CAST(sum(effective) OVER (PARTITION BY {key}, instance) AS DOUBLE) AS weight
-    FROM lines WHERE parent IS NULL AND instance IS NOT NULL
-  ) AS them JOIN given AS pool ON {same}
-)
-SELECT them.* {own} FROM lines AS them WHERE instance IS NULL
-UNION ALL BY NAME
-SELECT them.* {own} FROM lines AS them ANTI JOIN given AS pool ON {same} WHERE parent IS NULL AND instance IS NOT NULL
-UNION ALL BY NAME
-SELECT them.* EXCLUDE ({OWN_COLUMNS}, instance, account, weight, turn, {_listing("{}_part, pool_{}", _MONEY)},
-  {", ".join(_MONEY)}), {lessened}
-FROM parents AS them WINDOW same AS (PARTITION BY {theirs})
-UNION ALL BY NAME
-SELECT them.* EXCLUDE ({OWN_COLUMNS}, instance, account, {_listing("{}_part", _MONEY)},
-  {_listing("pool_{}", _FROM_PARENT)}, {", ".join((*_MONEY, *_FROM_PARENT))}),
-  {parts}, listed_part AS listed, {from_pool}
-FROM children AS them"""
+  FROM ({rows})"""
+
+
+def _children(rows: str) -> str:
+    """Parts, with what each takes."""
+    pool = ", ".join(f"pool.{name} AS pool_{name}" for name in _FROM_PARENT)
+    taken = ", ".join(f"{_taken(name)} AS {name}_part" for name in _MONEY)
+    return f"""
+  SELECT them.*, {pool}, {taken}
+  FROM ({_lines(rows)}) AS them LEFT JOIN split_pools AS pool ON {_SAME} WHERE them.{_PARTS}"""
 
 
 def _taken(name: str) -> str:
@@ -89,9 +94,22 @@ def _taken(name: str) -> str:
     fraction = "CAST(them.share AS DOUBLE) / CAST(greatest(pool.asked, pool.effective) AS DOUBLE)"
     part = f"CAST(coalesce(CAST(pool.{name} AS DOUBLE) * {fraction}, 0) AS {_EXACT})"
     if name == "effective":
-        return f"CASE WHEN pool.asked <= pool.effective THEN CAST(them.share AS {_EXACT}) ELSE {part} END"
+        return f"CASE WHEN pool.asked <= pool.effective THEN CAST(coalesce(them.share, 0) AS {_EXACT}) ELSE {part} END"
     return part
 
 
-def _listing(pattern: str, names: tuple[str, ...]) -> str:
-    return ", ".join(pattern.replace("{}", name) for name in names)
+def _parents(rows: str) -> str:
+    """The rows of instances that have parts, with what each gives, rounded; the first of them makes up for that."""
+    key = ", ".join(_KEY)
+    weighed = f"""
+    SELECT *, CAST(effective AS DOUBLE) / CAST(sum(effective) OVER (PARTITION BY {key}) AS DOUBLE) AS weight,
+      row_number() OVER (PARTITION BY {key} ORDER BY effective DESC) AS turn
+    FROM ({_lines(rows)}) WHERE {_WHOLES}"""
+    rounded = ", ".join(
+        f"CAST(CAST(pool.{name} AS DOUBLE) * weight AS {_EXACT}) AS {name}_part, pool.{name} AS {name}_all,"
+        f" sum({name}_part) OVER (PARTITION BY {_THEIRS}) AS {name}_parts"
+        for name in _MONEY
+    )
+    return f"""
+  SELECT them.* EXCLUDE (weight), {rounded}
+  FROM ({weighed}) AS them JOIN split_given AS pool ON {_SAME}"""
