@@ -1,5 +1,6 @@
 """What the tools answer. Costs are EffectiveCost unless named otherwise, with their currency beside them."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -56,7 +57,22 @@ class CurrencyCosts(Answer):
     other: OtherCosts | None = None
     row_count: int = Field(description="Rows there are, listed or not.")
     truncated: bool
-    methods: list[MethodCost] = Field(description="The total by allocation method.")
+    methods: list[MethodCost] = Field(description="The total by allocation method; empty where none is known.")
+
+
+MetricName = Literal["EffectiveCost", "AmortizedCost", "NetAmortizedCost", "UnblendedCost", "NetUnblendedCost"]
+"""FOCUS's name of what exports answer with, and AWS's own of what its API does."""
+
+
+class ApiSource(Answer):
+    """Where the numbers are from where there is no export, and what asking took."""
+
+    source: Literal["AWS Cost Explorer"] = "AWS Cost Explorer"
+    covers: str = Field(description="What of the bill is in the numbers.")
+    estimated: bool = Field(description="Whether AWS still calls some of them estimates.")
+    api_requests: int = Field(description="Requests made for this answer; 0 where all of it was kept from before.")
+    api_cost_usd: Amount = Field(description="What AWS charges for these requests.")
+    cached_at: datetime | None = Field(default=None, description="When what was kept from before was had from AWS.")
 
 
 class CostReport(Answer):
@@ -65,7 +81,10 @@ class CostReport(Answer):
     of: str = Field(description="The tenant, or `fleet`, which includes the residual.")
     period: str
     compared_with: str | None = Field(default=None, description="The period before.")
-    metric: Literal["EffectiveCost"] = Field(default="EffectiveCost", description="FOCUS: amortised, after discounts.")
+    metric: MetricName = Field(
+        default="EffectiveCost", description="EffectiveCost is FOCUS's: amortised, after discounts."
+    )
+    source: ApiSource | None = Field(default=None, description="There where numbers are not from an export.")
     group_by: str
     filters: dict[str, str] = Field(default={}, description="What the cost is narrowed to.")
     costs: list[CurrencyCosts] = Field(description="One entry a currency; currencies are never added up.")
@@ -102,10 +121,11 @@ class TenantRanking(Answer):
 
     period: str
     compared_with: str | None = Field(default=None, description="The period before.")
-    metric: Literal["EffectiveCost"] = "EffectiveCost"
+    metric: MetricName = "EffectiveCost"
+    source: ApiSource | None = Field(default=None, description="There where numbers are not from an export.")
     currency: str
     other_currencies: list[str] = Field(default=[], description="Ask for these by `currency`.")
-    bill: Amount = Field(description="The whole fleet's EffectiveCost; invoices are of BilledCost.")
+    bill: Amount = Field(description="The whole fleet's cost; invoices are of BilledCost.")
     residual: Amount = Field(description="What no rule gives to a tenant.")
     residual_percent: float | None = None
     order_by: str
