@@ -105,9 +105,7 @@ def test_what_is_counted_by_the_month_does_not_grow_with_its_days(unit: str) -> 
 
 
 money = st.decimals(min_value=-(10**9), max_value=10**9, places=12) | st.just(Decimal(0))
-cells = st.builds(
-    Cell, st.sampled_from(["a", "b", ""]), st.sampled_from(["S", "T"]), st.sampled_from(["(none)", "f"])
-)
+cells = st.builds(Cell, st.sampled_from(["a", "b", ""]), st.sampled_from(["S", "T"]), st.sampled_from(["(none)", "f"]))
 rows_of_any_kind = st.lists(
     st.builds(Amounts, cells, st.sampled_from(["GB", "Hours", "GB-Mo", None]), st.booleans(), *[money] * 4), max_size=30
 )

@@ -1,18 +1,18 @@
 """Why cost moved between two periods: each cell's change taken apart into drivers that sum to it exactly.
 
-Price, volume and mix are those of variance analysis in cost accounting (sales price, volume and mix variances: Horngren,
-Datar and Rajan, "Cost Accounting", chapter 14). For the cells of one service and unit that are measured in both periods,
-with costs c0 and c1, quantities q0 and q1, unit prices p = c / q, the old average price P = sum(c0) / sum(q0), and
-r = days now / days before:
+Price, volume and mix are those of variance analysis in cost accounting (Horngren, Datar and Rajan, "Cost Accounting",
+chapter 14: price, sales-quantity and sales-mix variances). For the cells of one service and unit that are measured in
+both periods, with costs c0 and c1, quantities q0 and q1, unit prices p = c / q, the old average price
+P = sum(c0) / sum(q0), and r = days now / days before:
 
     days        c0 (r - 1)           the same use on more or fewer days
     volume      (q1 - r q0) P        more or less use, at the old average price
     mix         (q1 - r q0) (p0 - P) use that moved to cells dearer or cheaper than the average
     unit_price  q1 (p1 - p0)         what a unit costs
 
-which add up to c1 - c0. Summed over a service and unit they are the textbook's; dealt to cells in this form, a cell that
-did not change has no part in any of them. Quantities of different units are never added up. `unit_price` includes a
-shift between SKUs that share a unit within one cell: cells are not that fine.
+which add up to c1 - c0. Summed over a service and unit they are the textbook's; dealt to cells in this form, a cell
+that did not change has no part in any of them. Quantities of different units are never added up. `unit_price` includes
+a shift between SKUs that share a unit within one cell: cells are not that fine.
 """
 
 import re
@@ -87,7 +87,7 @@ class Lengths:
     by_month: bool = False
 
     def ratio(self, unit: str) -> tuple[int, int]:
-        """r of this unit, as numerator and denominator."""
+        """Days now and before, as far as they matter to this unit."""
         if self.before == self.after or (self.by_month and _PER_MONTH.search(unit)):
             return 1, 1
         return self.after, self.before
