@@ -24,6 +24,7 @@ from enum import StrEnum
 
 ZERO = Decimal(0)
 _EXACT = Decimal(1).scaleb(-18)  # products are cut here, and what is cut goes to the next driver of the same cell
+_DUST = Decimal(1).scaleb(-12)  # less than the last digit of a cost is no driver, but what division leaves
 _DIGITS = 90
 _PER_MONTH = re.compile(r"(?:^|[\s-])mo(?:nth)?s?$", re.IGNORECASE)
 
@@ -176,6 +177,11 @@ def _priced(alike: Sequence[Amounts], now: int, then: int) -> Iterator[Contribut
             Driver.MIX: at_old_price - one.before - days - volume,
             Driver.UNIT_PRICE: one.after - at_old_price,
         }
+        dust = [driver for driver, change in parts.items() if abs(change) < _DUST]
+        largest = max(parts, key=lambda driver: abs(parts[driver]))
+        for driver in dust:
+            if driver is not largest:
+                parts[largest] += parts.pop(driver)
         for driver, change in parts.items():
             yield _with_quantity(driver, one, change)
 
