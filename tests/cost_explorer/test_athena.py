@@ -16,6 +16,11 @@ QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     (None, "get_costs", {"period": "2026-09", "tenant_id": "globex"}),
     (None, "rank_tenants_by_cost", {"period": "2026-09"}),
     (None, "get_allocation_report", {"period": "2026-09"}),
+    ("acme", "explain_cost_change", {"period": "2026-09"}),
+    (None, "explain_cost_change", {"period": "2026-09"}),
+    (None, "explain_cost_change", {"period": "2026-09-02..2026-09-04", "compared_with": "2026-08-01..2026-08-20"}),
+    ("acme", "find_cost_anomalies", {"period": "2026-09"}),
+    (None, "find_cost_anomalies", {"period": "2026-09", "min_cost": 0}),
 ]
 
 

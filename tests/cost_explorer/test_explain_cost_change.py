@@ -201,3 +201,18 @@ async def test_ten_thousand_tenants_are_one_small_answer_that_sums(crowd: World,
     assert answer.cells_together == answer.cells - MAX_CELLS
     assert {"volume", "new", "gone"} <= {one.driver for one in usd.drivers}
     assert any(line.tenant_id == "(other tenants)" for line in usd.lines)
+
+
+async def test_a_month_that_still_runs_is_held_against_as_many_days(world: World, provider: Asker) -> None:
+    """Rolled up on the fifth of October, four days of it were over."""
+    rows = """
+      SELECT DATE '2026-10-01' AS "ChargePeriodStart", DATE '2026-10-05' AS "ChargePeriodEnd",
+        'Storage' AS "ServiceName", 24 AS "EffectiveCost", 240 AS "ConsumedQuantity", 'GB' AS "ConsumedUnit",
+        'globex' AS tenant_id"""
+    await world.costs("2026-10", rows)
+    answer = await provider.ask(explain_cost_change)
+    assert (answer.period, answer.days, answer.days_before) == ("2026-10", 4, 30)
+    days = [
+        line for line in answer.changes[0].lines if line.driver in ("days", "volume") and line.tenant_id == "globex"
+    ]
+    assert [(line.driver, line.change) for line in days] == [("days", Decimal("-156.00"))]

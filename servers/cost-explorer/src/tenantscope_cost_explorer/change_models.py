@@ -78,7 +78,7 @@ class CostChange(Answer):
     of: str = Field(description="The tenant, or `fleet`, which includes the residual.")
     period: str
     compared_with: str
-    days: int
+    days: int = Field(description="Of the period, as far as it was over when it was rolled up.")
     days_before: int
     metric: Literal["EffectiveCost"] = "EffectiveCost"
     changes: list[CurrencyChange] = Field(description="One entry a currency; currencies are never added up.")

@@ -34,10 +34,10 @@ class Comparison:
 
     @property
     def lengths(self) -> Lengths:
-        """How many days they have."""
-        now, then = self.window.period, self.before
-        whole = now.is_whole_months and then.is_whole_months
-        return Lengths(then.days, now.days, by_month=whole and len(now.months) == len(then.months))
+        """How many days they have; of one that still runs, how many of its days were over when it was rolled up."""
+        now, then, days = self.window.period, self.before, max(self.window.days_covered, 1)
+        whole = now.is_whole_months and then.is_whole_months and days == now.days
+        return Lengths(then.days, days, by_month=whole and len(now.months) == len(then.months))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,15 @@ async def compare(
         NotFound: Not all of both is committed; the months that are not, are named.
     """
     window = await costs.window(aws, tenant, period)
-    now = window.period
-    before = now.before()
+    after = window.period
+    before = after.before()
     if compared_with is not None:
-        before = parse_period(compared_with, latest=now.months[-1], parameter="compared_with")
-    if before.start < now.end and now.start < before.end:
-        raise InvalidArgument(f"{before} and {now} have days in common.", parameter="compared_with")
+        before = parse_period(compared_with, latest=after.months[-1], parameter="compared_with")
+    if before.start < after.end and after.start < before.end:
+        raise InvalidArgument(f"{before} and {after} have days in common.", parameter="compared_with")
     committed = await costs.reader.committed(aws, ALLOCATED_COST.name, tenant)
-    table = Table.of(ALLOCATED_COST, committed, {*now.month_names, *before.month_names})
-    for part, parameter in ((now, "period"), (before, "compared_with")):
+    table = Table.of(ALLOCATED_COST, committed, {*after.month_names, *before.month_names})
+    for part, parameter in ((after, "period"), (before, "compared_with")):
         missing = [month for month in part.month_names if month not in table.months]
         if missing:
             known = committed.manifest.months

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from tenantscope_core.results.errors import InvalidArgument
-from tenantscope_core.results.periods import Month, Period
+from tenantscope_core.results.periods import LATEST, Month, Period
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.schemas import ALLOCATED_COST
 from tenantscope_core.stores.sql import Table
@@ -56,15 +56,15 @@ class Asked:
         return [(first, (end - first).days) for first, end in ends if end <= last]
 
 
-async def asked(costs: Costs, aws: AwsCaller, tenant: str | None, period: str, now: datetime) -> Asked:
-    """The period that a caller wrote; `latest` is the last complete month where one is committed.
+async def asked(costs: Costs, aws: AwsCaller, tenant: str | None, period: str | None, now: datetime) -> Asked:
+    """The period that a caller wrote; None is the last complete month, or where there is none the running one.
 
     Raises:
         InvalidArgument: It is no period, or longer than three months.
         NotFound: Nothing of it is committed.
     """
-    window = await costs.window(aws, tenant, period)
-    if period == "latest" and window.period.end > now.date() and window.before is not None:
+    window = await costs.window(aws, tenant, period or LATEST)
+    if period is None and window.period.end > now.date() and window.before is not None:
         window = await costs.window(aws, tenant, str(window.before))
     wanted = window.period
     if wanted.days > MOST_ASKED_DAYS:
@@ -81,8 +81,7 @@ async def asked(costs: Costs, aws: AwsCaller, tenant: str | None, period: str, n
     last = wanted.end - timedelta(days=1)
     if running:
         found = await costs.engine.query(
-            f'SELECT max("ChargePeriodStart") FROM costs WHERE {_DAILY} AND {_USAGE}'
-            f" AND \"ChargePeriodStart\" < DATE '{wanted.end}'",
+            f'SELECT max("ChargePeriodStart") FROM costs WHERE {_DAILY} AND {_USAGE}',
             (),
             {"costs": _months(table, known_from, last)},
             aws=aws,

@@ -25,12 +25,13 @@ NEVER_JUDGED = "Tax, support and other recurring purchases are not judged."
 async def find_cost_anomalies(
     call: Call[Sources],
     period: Annotated[
-        str,
+        str | None,
         Field(
-            description="'2026-09', '2026-09-01..2026-09-15' or 'latest' (the last complete month); at most 3 months.",
+            description="'2026-09', '2026-09-01..2026-09-15' or 'latest', at most 3 months; the last complete month if "
+            "left out.",
             max_length=40,
         ),
-    ] = "latest",
+    ] = None,
     sensitivity: Annotated[
         Sensitivity, Field(description="high finds weaker events, and more that are none.")
     ] = "medium",
