@@ -156,6 +156,16 @@ async def test_a_year_is_too_long(provider: Asker) -> None:
         await provider.ask(find_cost_anomalies, period="2025-10..2026-09")
 
 
+async def test_of_a_month_that_still_runs_only_complete_days_are_judged(world: World, provider: Asker) -> None:
+    """Rolled up on the fifth with charges up to the fourth; without a period, the last complete month is meant."""
+    four_days = DAILY.replace("{month}", "2026-10") + " AND day < '2026-10-05'"
+    await world.costs("2026-10", four_days)
+    assert (await provider.ask(find_cost_anomalies)).period == "2026-09"
+    answer = await provider.ask(find_cost_anomalies, period="latest")
+    assert (answer.period, answer.judged_through, answer.count) == ("2026-10", date(2026, 10, 3), 0)
+    assert any("not complete" in note for note in answer.unseen.notes)
+
+
 CROWD = """
   SELECT day::DATE AS "ChargePeriodStart", 't' || lpad(t::VARCHAR, 5, '0') AS tenant_id, 'Compute' AS "ServiceName",
     'Hours' AS "ConsumedUnit", q AS "ConsumedQuantity", CAST(q * 0.05 AS DECIMAL(38, 12)) AS "EffectiveCost"
