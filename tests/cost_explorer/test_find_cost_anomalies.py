@@ -37,7 +37,7 @@ DAILY = f"""
       ('newcomer', 'Storage', 'search', 400, 'GB-Hours')
     ) AS series(tenant_id, service, feature, quantity, unit),
     range(DATE '{{month}}-01', DATE '{{month}}-01' + INTERVAL 1 MONTH, INTERVAL 1 DAY) AS days(day)
-  WHERE tenant_id <> 'newcomer' OR day >= '2026-09-04'"""
+  WHERE (tenant_id <> 'newcomer' OR day >= '2026-09-04')"""
 ONCE = """
   SELECT DATE '{month}-01' + start AS "ChargePeriodStart", DATE '{month}-01' + stop AS "ChargePeriodEnd", tenant_id,
     service AS "ServiceName", NULL AS "x_Feature", category AS "ChargeCategory", frequency AS "ChargeFrequency",
