@@ -1,11 +1,18 @@
 """The same questions through Athena: every answer equal to the one that DuckDB gives."""
 
+import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from fixtures.engines import BothEngines
 from fixtures.engines import engines as engines
+from fixtures.small_company import MONTHS, rollup_of
+from tenantscope_sandbox import Sandbox
 
+MARGINS = "fleet/margin/_manifest.json"
 SERVER = "cost-explorer"
 QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     ("acme", "get_costs", {"period": "latest"}),
@@ -15,6 +22,12 @@ QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     (None, "get_costs", {"period": "2026-09"}),
     (None, "get_costs", {"period": "2026-09", "tenant_id": "globex"}),
     (None, "rank_tenants_by_cost", {"period": "2026-09"}),
+    (None, "rank_tenants_by_cost", {"period": "2026-09", "inactive": "shared_among_active"}),
+    (None, "get_margins", {"period": "2026-09"}),
+    (None, "get_margins", {"period": "2026-08..2026-09", "only": "losing"}),
+    (None, "get_margins", {"period": "2026-09", "group_by": "tier"}),
+    (None, "get_margins", {"period": "2026-08..2026-09", "group_by": "feature"}),
+    (None, "get_feature_unit_costs", {"period": "2026-09"}),
     (None, "get_allocation_report", {"period": "2026-09"}),
     ("acme", "explain_cost_change", {"period": "2026-09"}),
     (None, "explain_cost_change", {"period": "2026-09"}),
@@ -31,3 +44,30 @@ async def test_both_engines_give_one_answer(
 ):
     duckdb, athena = await engines.ask(tenant, tool, **arguments)
     assert duckdb == athena
+
+
+def margins_of(sandbox: Sandbox, folder: Path) -> dict[str, tuple[str, list[tuple[Any, ...]]]]:
+    """The fleet's committed margins by month: the run that made them, and the rows."""
+    s3 = sandbox.client("s3")
+    manifest = json.loads(s3.get_object(Bucket=sandbox.bucket, Key=MARGINS)["Body"].read())
+    found: dict[str, tuple[str, list[tuple[Any, ...]]]] = {}
+    for month, commit in manifest["months"].items():
+        (ref,) = commit["objects"]
+        path = folder / f"{month}.parquet"
+        path.write_bytes(s3.get_object(Bucket=sandbox.bucket, Key=ref["key"])["Body"].read())
+        with duckdb.connect() as connection:
+            found[month] = commit["run"], connection.execute(f"FROM '{path}' ORDER BY ALL").fetchall()
+    return found
+
+
+@pytest.mark.requirement("both-engines")
+async def test_margins_made_through_either_engine_are_the_same_rows(engines: BothEngines, tmp_path: Path):
+    before = margins_of(engines.sandbox, tmp_path)
+    assert tuple(before) == MONTHS
+    command, environment = rollup_of(engines.sandbox, tmp_path)
+    mark = engines.sandbox.emulator.mark()
+    subprocess.run([*command, "--force"], env={**environment, "TENANTSCOPE_SQL_ENGINE": "athena"}, check=True)
+    assert engines.sandbox.emulator.requests(mark, service="athena")
+    after = margins_of(engines.sandbox, tmp_path)
+    assert {month: rows for month, (_, rows) in after.items()} == {month: rows for month, (_, rows) in before.items()}
+    assert all(after[month][0] != before[month][0] for month in MONTHS)

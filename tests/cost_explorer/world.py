@@ -13,8 +13,7 @@ from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
 from tenantscope_core.stores.schemas import ALLOCATED_COST, REVENUE, Dataset
-from tenantscope_cost_explorer.sources.costs import Costs
-from tenantscope_cost_explorer.sources.open import Sources
+from tenantscope_cost_explorer.sources.open import Sources, sources_of
 
 DEFAULTS = {
     "ChargePeriodEnd": '"ChargePeriodStart" + 1',
@@ -67,6 +66,6 @@ class World:
         reader = DatasetReader(self.bucket, clock=self._clock)
         cache = ObjectCache(folder / "cache", max_bytes=1 << 28)
         try:
-            yield Sources(Costs(reader, DuckDbEngine(reader, cache)))
+            yield sources_of(reader, DuckDbEngine(reader, cache))
         finally:
             cache.close()

@@ -60,6 +60,8 @@ ALLOCATED_COST = Dataset(
         "x_Feature": "VARCHAR",
         "x_Environment": "VARCHAR",
         "ChargeCategory": "VARCHAR",
+        "ChargeClass": "VARCHAR",
+        "ChargeFrequency": "VARCHAR",
         "SubAccountId": "VARCHAR",
         "InvoiceId": "VARCHAR",
         "BillingCurrency": "VARCHAR",
@@ -67,7 +69,25 @@ ALLOCATED_COST = Dataset(
         "x_Rule": "VARCHAR",
         "EffectiveCost": MONEY,
         "BilledCost": MONEY,
+        "ConsumedQuantity": "DECIMAL(38,12)",
+        "ConsumedUnit": "VARCHAR",
         "AllocatedMethodId": "VARCHAR",
         "AllocatedMethodDetails": "VARCHAR",
     },
 )
+
+MARGIN = Dataset(
+    "margin",
+    {
+        "currency": "VARCHAR",
+        "revenue": MONEY,
+        "cost": MONEY,
+        "margin": MONEY,
+        "tier": "VARCHAR",
+        "persona": "VARCHAR",
+        "plan": "VARCHAR",
+    },
+)
+"""One row for each tenant and currency of a month; the fleet's has one without a tenant for what is nobody's cost."""
+
+SEGMENTS = Dataset("segments", {"persona": "VARCHAR", "distance": "DOUBLE", "drivers": "VARCHAR"})
