@@ -29,6 +29,11 @@ QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     (None, "get_margins", {"period": "2026-08..2026-09", "group_by": "feature"}),
     (None, "get_feature_unit_costs", {"period": "2026-09"}),
     (None, "get_allocation_report", {"period": "2026-09"}),
+    ("acme", "explain_cost_change", {"period": "2026-09"}),
+    (None, "explain_cost_change", {"period": "2026-09"}),
+    (None, "explain_cost_change", {"period": "2026-09-02..2026-09-04", "compared_with": "2026-08-01..2026-08-20"}),
+    ("acme", "find_cost_anomalies", {"period": "2026-09"}),
+    (None, "find_cost_anomalies", {"period": "2026-09", "min_cost": 0}),
 ]
 
 
