@@ -21,6 +21,7 @@ from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
 from tenantscope_cost_explorer.sources.costs import Costs
 from tenantscope_cost_explorer.sources.open import Sources
+from tenantscope_cost_explorer.sources.savings import SavingFacts
 from tenantscope_cost_explorer.tools import TOOLS
 from tenantscope_cost_explorer.tools.get_allocation_report import get_allocation_report
 from tenantscope_cost_explorer.tools.get_costs import get_costs
@@ -81,7 +82,8 @@ async def company(shared_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory)
 async def sources(company: Company, tmp_path: Path) -> AsyncIterator[Sources]:
     reader = DatasetReader(company.bucket, clock=Clock())
     cache = ObjectCache(tmp_path / "cache", max_bytes=1 << 24)
-    yield Sources(Costs(reader, DuckDbEngine(reader, cache)))
+    engine = DuckDbEngine(reader, cache)
+    yield Sources(Costs(reader, engine), SavingFacts(reader, engine))
     cache.close()
 
 

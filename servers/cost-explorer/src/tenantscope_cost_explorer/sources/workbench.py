@@ -15,6 +15,7 @@ from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, copy_part
 from tenantscope_cost_explorer.allocation import SUM_THE_BILL, compile_allocation
 from tenantscope_cost_explorer.report import ALLOCATED_ROWS, UNBALANCED, report_rows
 from tenantscope_cost_explorer.rules import RuleSet
+from tenantscope_cost_explorer.saving_evidence import UNTIED, evidence_rows
 from tenantscope_cost_explorer.sources.focus import BillFile, billing_months, create_charges, require_readable
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Allocated:
     tenants: Mapping[str, Part]
     fleet: Part
     report: Part
+    evidence: Part
     charges: int
 
 
@@ -97,6 +99,9 @@ def _allocate(
         raise
     if invoices := connection.execute(UNBALANCED).fetchall():
         raise Unbalanced(f"{month}: allocated and residual do not sum to the bill of invoice {invoices[0][0]}")
+    connection.execute(f"CREATE TABLE evidence AS {evidence_rows(rules, month.first_day)}")
+    if currencies := connection.execute(UNTIED).fetchall():
+        raise Unbalanced(f"{month}: the evidence of savings does not sum to the bill in {currencies[0][0]}")
     return _write(connection, rules, out)
 
 
@@ -120,5 +125,6 @@ def _write(connection: "duckdb.DuckDBPyConnection", rules: RuleSet, out: Path) -
             f"SELECT *, CAST(NULL AS VARCHAR) AS tenant_id FROM ({report_rows(rules)})",
             out / "report.parquet",
         ),
+        evidence=copy_part(connection, "FROM evidence ORDER BY ALL", out / "evidence.parquet"),
         charges=int(charges),
     )
