@@ -240,3 +240,13 @@ async def test_a_restated_export_is_rolled_up_again(
     exported(company, cloud, {"BILLING_PERIOD=2026-08/a.parquet": parquet_bill("-2")})
     assert await company.roll_up(BY_TAG, url=url) == {august: Outcome.COMMITTED}
     assert await company.rows(august, 'SELECT "BilledCost" FROM rows') == [(Decimal(-2),)]
+
+
+@pytest.mark.requirement("sums-to-the-invoice")
+async def test_the_evidence_of_savings_is_the_bill_currency_by_currency(company: Company) -> None:
+    await company.roll_up(BY_TAG)
+    for month in (SEPTEMBER, OCTOBER):
+        found = await company.rows(
+            month, 'SELECT sum("EffectiveCost") FROM rows WHERE "Section" <> \'day\'', "saving_evidence"
+        )
+        assert found == [(sum(effective for effective, _ in bill_by_hand(str(month)).values()),)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from tenantscope_core.results.money import round_half_even, round_to_total
+from tenantscope_core.results.money import round_half_even
 
 from tenantscope_cost_explorer.models import OtherSavings, Saving, SavingEvidence, SavingKind
 from tenantscope_cost_explorer.saving_evidence import LISTED
@@ -40,22 +40,24 @@ _WITHOUT = {
 def savings(found: Found, facts: Facts, limit: int) -> tuple[list[Saving], OtherSavings | None, Decimal, Decimal]:
     """The first findings, the rest as one, and the gross and net saving, of a month and in cents."""
     shown, rest = found.findings[:limit], found.findings[limit:]
-    months = len(facts.months)
-    *cents, others = round_to_total(
-        [*(one.saving / months for one in shown), sum((one.saving for one in rest), ZERO) / months]
-    )
-    gross = sum(cents, others)
     overlapping = found.overlapping(limit)
     made = [
-        _saving(number, one, cent, facts, [other + 1 for other in same])
-        for number, (one, cent, same) in enumerate(zip(shown, cents, overlapping, strict=True), start=1)
+        _saving(number, one, facts, [other + 1 for other in same])
+        for number, (one, same) in enumerate(zip(shown, overlapping, strict=True), start=1)
     ]
+    others = sum((in_cents(one, facts) for one in rest), ZERO)
+    gross = sum((one.saving for one in made), others)
     other = OtherSavings(findings=len(rest), saving=others) if rest else None
-    return made, other, gross, min(round_half_even(found.net / months), gross)
+    return made, other, gross, min(round_half_even(found.net / len(facts.months)), gross)
 
 
-def _saving(number: int, one: Finding, saving: Decimal, facts: Facts, overlaps: Sequence[int]) -> Saving:
-    months = len(facts.months)
+def in_cents(one: Finding, facts: Facts) -> Decimal:
+    """What a finding saves in a month: the same figure whatever else is found beside it."""
+    return round_half_even(one.saving / len(facts.months))
+
+
+def _saving(number: int, one: Finding, facts: Facts, overlaps: Sequence[int]) -> Saving:
+    months, saving = len(facts.months), in_cents(one, facts)
     tenant = facts.tenants.get(one.tenant or "")
     paid = tenant.revenue if tenant is not None else None
     return Saving(
@@ -107,14 +109,13 @@ def _points(revenue: Decimal | None, cost: Decimal, one: Finding) -> float | Non
     return round(float((then - now) * 100), 2)
 
 
-def by_kind(found: Found, facts: Facts, gross: Decimal) -> list[SavingKind]:
-    """All findings by kind, in cents that sum to the gross."""
-    kinds = [kind for kind in Kind if any(one.kind == kind for one in found.findings)]
-    of_kind = {kind: [one.saving for one in found.findings if one.kind == kind] for kind in kinds}
-    cents = round_to_total([sum(of_kind[kind], ZERO) / len(facts.months) for kind in kinds], total=gross)
+def by_kind(found: Found, facts: Facts) -> list[SavingKind]:
+    """All findings by kind; they sum to the gross."""
+    of_kind = {kind: [in_cents(one, facts) for one in found.findings if one.kind == kind] for kind in Kind}
     return [
-        SavingKind(kind=kind, findings=len(of_kind[kind]), saving=cent, note=NOTES[kind])
-        for kind, cent in zip(kinds, cents, strict=True)
+        SavingKind(kind=kind, findings=len(cents), saving=sum(cents, ZERO), note=NOTES[kind])
+        for kind, cents in of_kind.items()
+        if cents
     ]
 
 

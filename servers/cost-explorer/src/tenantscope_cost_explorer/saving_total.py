@@ -77,7 +77,8 @@ def net_saving(facts: Facts, findings: Sequence[Finding]) -> Decimal:
             of_all += net
         else:
             rest += net
-    pool = sum((one.shared for one in facts.tenants.values() if one.shared > 0), ZERO)
+    shared = sum((one.shared for one in facts.tenants.values() if one.shared > 0), ZERO)
+    pool = max(shared, of_all, of_tenants)
     return rest + (_together(pool, [of_all, of_tenants]) if of_all and of_tenants else of_all + of_tenants)
 
 

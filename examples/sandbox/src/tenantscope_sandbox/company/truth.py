@@ -20,6 +20,7 @@ from .features import ASSISTANT_LAUNCH, FEATURES
 from .periods import DAYS, MONTHS, first_day
 from .skus import COST_SCALE, SKUS
 from .tenants import TENANT_IDS, TENANTS
+from .wasted import wasted
 
 PLACES = 10**12
 _BEFORE_PROXIES: tuple[Kind, ...] = (
@@ -258,4 +259,5 @@ def describe(connection: duckdb.DuckDBPyConnection, parts: Sequence[Charges], ve
         "billing": {month: _month(parts, usage, month) for month in MONTHS},
         "revenue": revenue,
         "usage": _usage_of(usage),
+        "savings": wasted(parts, usage.by_day),
     }  # fmt: skip

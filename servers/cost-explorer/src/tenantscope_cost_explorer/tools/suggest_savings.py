@@ -8,7 +8,7 @@ import anyio.to_thread
 from pydantic import Field
 from tenantscope_core.results.answers import percent
 from tenantscope_core.results.errors import InvalidArgument, NotFound
-from tenantscope_core.results.money import round_half_even
+from tenantscope_core.results.money import CENT, round_half_even
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.models import SavingsReport
@@ -45,7 +45,7 @@ async def suggest_savings(
     facts = known.facts
     if call.tenant is not None and call.tenant not in facts.tenants:
         raise NotFound(f"{call.tenant} has no cost in {window.period}.", parameter="tenant_id")
-    least = Decimal(str(min_saving)) * len(facts.months)
+    least = max(Decimal(str(min_saving)), CENT) * len(facts.months)
     found = await anyio.to_thread.run_sync(partial(find, facts, kinds, tenant=call.tenant, least=least))
     shown, other, gross, net = savings(found, facts, limit)
     return SavingsReport(
@@ -64,7 +64,7 @@ async def suggest_savings(
         net_percent=percent(found.net, facts.bill),
         fleet_margin_percent=margin(facts.revenue, facts.bill),
         fleet_margin_then=margin(facts.revenue, facts.bill - found.net),
-        kinds=by_kind(found, facts, gross),
+        kinds=by_kind(found, facts),
         not_looked_at=not_looked_at(kinds, known.lacking, facts),
         next="suggest_savings with a kind or a tenant_id; get_margins for who loses money",
         freshness=freshness(window, call.now, known.last_day),

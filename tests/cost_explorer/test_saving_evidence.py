@@ -1,0 +1,140 @@
+"""What the rollup writes down of a month for the savings: small, and still the whole bill."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.saving_evidence import SAVING_EVIDENCE, UNTIED, evidence_rows
+
+SEPTEMBER = date(2026, 9, 1)
+RULES = """
+format: 1
+environment: {tag: environment}
+rules:
+  - {name: silo, match: {sub_account: ["7"]}, allocate: {method: direct, tenant: {map: {sub_account: {"7": silo}}}}}
+  - {name: own, match: {tag: {tenant: "*"}}, allocate: {method: direct, tenant: {tag: tenant}}}
+  - {name: shared, match: {service: Shared}, allocate: {method: even}}
+"""
+TEXTS = (
+    "invoice, currency, service, charge_category, charge_class, sub_account, billing_account, resource, region,"
+    " commitment_status, description, charge_frequency, pricing_category, commitment, sku, resource_type, unit"
+)
+COLUMNS = (
+    "day DATE, day_end DATE, quantity DECIMAL(38,12), listed DECIMAL(38,12), effective DECIMAL(38,12),"
+    " billed DECIMAL(38,12), readable BOOLEAN, tags MAP(VARCHAR, VARCHAR), "
+    + ", ".join(f"{name.strip()} VARCHAR" for name in TEXTS.split(","))
+)
+
+
+@pytest.fixture
+def bill() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE charges ({COLUMNS})")
+        yield connection
+
+
+def charge(bill: duckdb.DuckDBPyConnection, cost: str, day: int = 1, **known: Any) -> None:
+    values = {
+        "day": SEPTEMBER + timedelta(days=day - 1), "currency": "USD", "service": "Amazon Elastic Compute Cloud",
+        "charge_category": "Usage", "pricing_category": "Standard", "unit": "Hrs", "sku": "s", "effective": cost,
+        "billed": cost, "readable": True, "tags": {}, **known,
+    }  # fmt: skip
+    tags = {"key": list(values["tags"]), "value": list(values["tags"].values())}
+    names = ", ".join(name for name in values if name != "tags")
+    marks = ", ".join("?" for name in values if name != "tags")
+    bill.execute(
+        f"INSERT INTO charges ({names}, tags) VALUES ({marks}, map(?::VARCHAR[], ?::VARCHAR[]))",
+        [*(value for name, value in values.items() if name != "tags"), tags["key"], tags["value"]],
+    )
+
+
+def rows(bill: duckdb.DuckDBPyConnection, columns: str, where: str = "true", listed: int = 5_000) -> list[Any]:
+    made = evidence_rows(parse_rules(RULES), SEPTEMBER, listed)
+    bill.execute(f"CREATE OR REPLACE TABLE evidence AS {made}")
+    bill.execute(
+        "CREATE OR REPLACE TABLE bill AS SELECT currency, sum(effective) AS effective FROM charges GROUP BY ALL"
+    )
+    assert bill.execute(UNTIED).fetchall() == []
+    return bill.execute(f"SELECT {columns} FROM evidence WHERE {where} ORDER BY ALL").fetchall()
+
+
+def test_it_has_the_columns_of_its_dataset(bill: duckdb.DuckDBPyConnection) -> None:
+    charge(bill, "1")
+    rows(bill, "*")
+    found = bill.execute("SELECT column_name, column_type FROM (DESCRIBE evidence)").fetchall()
+    assert dict(found) == {**SAVING_EVIDENCE.columns, "tenant_id": "VARCHAR"}
+
+
+@pytest.mark.parametrize(
+    ("known", "kind"),
+    [
+        ({}, "capacity"),
+        ({"unit": "vCPU-Hours"}, "capacity"),
+        ({"unit": "GB-Hours", "description": "memory of a task"}, "capacity"),
+        ({"unit": "GB-Mo", "description": "$0.023 per GB of storage used"}, "storage"),
+        ({"unit": "GB-Hours", "description": "General Purpose SSD volume"}, "storage"),
+        ({"unit": "Requests"}, "metered"),
+        ({"unit": "Lambda-GB-Second"}, "metered"),
+        ({"unit": None}, "metered"),
+        ({"pricing_category": "Committed", "commitment": "c", "commitment_status": "Used"}, "committed"),
+        ({"pricing_category": "Committed", "commitment": "c", "commitment_status": "Unused"}, "unused"),
+        ({"charge_category": "Tax"}, "charge"),
+        ({"charge_category": None}, "capacity"),
+    ],
+)
+def test_a_charge_is_of_one_kind(bill: duckdb.DuckDBPyConnection, known: dict[str, Any], kind: str) -> None:
+    charge(bill, "1", **known)
+    assert rows(bill, '"Kind"', "\"Section\" <> 'day'") == [(kind,)]
+
+
+def test_a_resource_stands_with_its_tenant_its_days_and_its_weekends(bill: duckdb.DuckDBPyConnection) -> None:
+    for day in (4, 4, 5, 6, 7):  # a Friday twice, Saturday, Sunday, Monday
+        charge(bill, "1.5", day, resource="i-1", quantity=12, tags={"tenant": "acme", "environment": "dev"})
+    charge(bill, "2", 9, sub_account="7")
+    charge(bill, "3", 9, tags={"tenant": "no tenant's id"})
+    charge(bill, "4", 9, service="Shared")
+    told = '"EffectiveCost", tenant_id, "x_Method", "x_Environment", "Days", "WeekendDays", "WeekendCost"'
+    assert rows(bill, told, "\"Section\" = 'resource'") == [
+        (Decimal(2), "silo", "direct", None, 1, 0, None),
+        (Decimal(3), None, "direct", None, 1, 0, None),
+        (Decimal(4), None, "even", None, 1, 0, None),
+        (Decimal("7.5"), "acme", "direct", "dev", 4, 2, Decimal(3)),
+    ]
+
+
+def test_what_is_not_among_the_dearest_of_its_kind_is_one_sum(bill: duckdb.DuckDBPyConnection) -> None:
+    for number in range(9):
+        charge(bill, str(number), resource=f"i-{number}")
+        charge(bill, "0.5", unit="Requests", sku=f"s{number}", currency="EUR")
+    charge(bill, "-3", charge_category="Credit")
+    told = '"Section", "Kind", "BillingCurrency", "EffectiveCost", "Groups", "ResourceId"'
+    where = "\"Section\" <> 'day'"
+    found = rows(bill, told, where, listed=2)
+    assert ("resource", "capacity", "USD", Decimal(8), 1, "i-8") in found
+    assert ("resource", "capacity", "USD", Decimal(7), 1, "i-7") in found
+    assert ("other", "capacity", "USD", Decimal(21), 7, None) in found
+    assert ("other", "metered", "EUR", Decimal("3.5"), 7, None) in found
+    assert ("resource", "charge", "USD", Decimal(-3), 1, None) in found
+    assert len(found) == 7
+
+
+def test_days_tell_what_commitments_cover_and_what_they_could(bill: duckdb.DuckDBPyConnection) -> None:
+    charge(bill, "5", 2, resource="i-1")
+    charge(bill, "6", 2, resource="i-2")
+    charge(bill, "7", 2, pricing_category="Dynamic")  # a spot instance
+    charge(bill, "8", 2, service="Amazon Route 53")  # nothing is sold for it
+    charge(bill, "9", 2, pricing_category="Committed", commitment="c", commitment_status="Used", listed=12)
+    charge(bill, "1", 2, pricing_category="Committed", commitment="c", commitment_status="Unused", unit=None)
+    charge(bill, "4", 2, charge_category="Purchase", commitment="c")
+    charge(bill, "-2", day=-20)  # a correction of the month before
+    told = '"Kind", "Day", "CommitmentDiscountId", "EffectiveCost", "ListCost"'
+    second = datetime(2026, 9, 2).date()
+    assert rows(bill, told, "\"Section\" = 'day'") == [
+        ("on_demand", second, None, Decimal(11), None),
+        ("unused", second, "c", Decimal(1), None),
+        ("used", second, "c", Decimal(9), Decimal(12)),
+    ]
