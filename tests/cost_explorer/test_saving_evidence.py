@@ -38,17 +38,15 @@ def bill() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def charge(bill: duckdb.DuckDBPyConnection, cost: str, day: int = 1, **known: Any) -> None:
-    values = {
+    values: dict[str, Any] = {
         "day": SEPTEMBER + timedelta(days=day - 1), "currency": "USD", "service": "Amazon Elastic Compute Cloud",
         "charge_category": "Usage", "pricing_category": "Standard", "unit": "Hrs", "sku": "s", "effective": cost,
-        "billed": cost, "readable": True, "tags": {}, **known,
+        "billed": cost, "readable": True, **known,
     }  # fmt: skip
-    tags = {"key": list(values["tags"]), "value": list(values["tags"].values())}
-    names = ", ".join(name for name in values if name != "tags")
-    marks = ", ".join("?" for name in values if name != "tags")
+    tags: dict[str, str] = values.pop("tags", {})
     bill.execute(
-        f"INSERT INTO charges ({names}, tags) VALUES ({marks}, map(?::VARCHAR[], ?::VARCHAR[]))",
-        [*(value for name, value in values.items() if name != "tags"), tags["key"], tags["value"]],
+        f"INSERT INTO charges ({', '.join(values)}, tags) VALUES ({', '.join('?' for _ in values)}, map(?, ?))",
+        [*values.values(), list(tags), list(tags.values())],
     )
 
 

@@ -56,8 +56,8 @@ OTHERS: Mapping[str, str] = {
     # One in two does nothing; one in fifty has a burst, and one in ten does little with what it has.
     "usage": """
       SELECT tags['tenant'] AS tenant_id, DATE '2026-09-01' + d::INTEGER AS day, 'requests' AS metric,
-        (CASE WHEN d = 7 AND hash(resource) % 25 = 0 THEN 9000 WHEN hash(resource) % 10 < 2 THEN 1 ELSE 1000 END)::DECIMAL(38,6)
-          AS quantity, 'Requests' AS unit
+        CAST(CASE WHEN d = 7 AND hash(resource) % 25 = 0 THEN 9000 WHEN hash(resource) % 10 < 2 THEN 1 ELSE 1000 END
+          AS DECIMAL(38,6)) AS quantity, 'Requests' AS unit
       FROM charges, range(30) days(d)
       WHERE currency = 'EUR' AND hash(resource) % 2 = 0""",
     "revenue": """
@@ -65,7 +65,8 @@ OTHERS: Mapping[str, str] = {
         (CASE WHEN hash(resource) % 5 = 0 THEN 1 ELSE 60 END)::DECIMAL(38,12) AS amount, 'USD' AS currency
       FROM charges WHERE currency = 'EUR'""",
     "margin": """
-      SELECT tags['tenant'] AS tenant_id, 'tier-' || (hash(resource) % 3) AS tier FROM charges WHERE currency = 'EUR'""",
+      SELECT tags['tenant'] AS tenant_id, 'tier-' || (hash(resource) % 3) AS tier FROM charges
+      WHERE currency = 'EUR'""",
 }  # fmt: skip
 
 

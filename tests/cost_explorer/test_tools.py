@@ -289,4 +289,4 @@ async def test_the_report_is_of_whole_months(provider: Asker) -> None:
 def test_what_a_model_must_read_of_the_tools_is_short() -> None:
     listed = [tool.listed(Audience.PROVIDER) for tool in TOOLS]
     read = [{"name": one.name, "description": one.description, "inputSchema": one.input_schema} for one in listed]
-    assert len(json.dumps(read, separators=(",", ":"))) < 3_500
+    assert len(json.dumps(read, separators=(",", ":"))) < 4_500

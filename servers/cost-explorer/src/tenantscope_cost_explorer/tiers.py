@@ -1,6 +1,8 @@
 """Tenants whose tier earns less than they cost: far above the others of it in what they cost."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from tenantscope_cost_explorer.robust import median
@@ -22,39 +24,59 @@ FEWEST_OTHERS = 3
 FAR_ABOVE = Decimal("1.5")
 
 
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """What the tenants of a tier cost and bring that earn money: the medians, and the highest cost."""
+
+    name: str
+    cost: Decimal
+    dearest: Decimal
+    price: Decimal
+
+
 def tier_mismatches(facts: Facts) -> list[Finding]:
     """Tenants that lose money on a tier whose others earn some; they can break even, move up, or keep to its quotas."""
-    earning: dict[str, list[TenantFacts]] = defaultdict(list)
-    for one in facts.tenants.values():
-        if one.tier is not None and one.revenue is not None and 0 < one.cost <= one.revenue:
-            earning[one.tier].append(one)
-    normal = {tier: ones for tier, ones in earning.items() if len(ones) >= FEWEST_OTHERS}
+    tiers = earning_tiers(facts)
     lines = tenants_lines(facts.lines)
     found: list[Finding] = []
     for one in facts.tenants.values():
-        if one.tier is None or one.revenue is None or one.tier not in normal or one.cost <= max(one.revenue, ZERO):
+        tier = tiers.get(one.tier or "")
+        if tier is None or one.revenue is None or one.cost <= max(one.revenue, ZERO):
             continue
-        usual = median([other.cost for other in normal[one.tier]])
-        if one.cost < FAR_ABOVE * usual:
-            continue
-        found.append(_finding(facts, one, usual, normal, lines.get(one.tenant, [])))
+        if one.cost >= FAR_ABOVE * tier.cost:
+            found.append(_finding(facts, one, one.revenue, tier, list(tiers.values()), lines.get(one.tenant, [])))
     return found
 
 
+def earning_tiers(facts: Facts) -> dict[str, Tier]:
+    """The tiers on which enough tenants earn money to say what is usual."""
+    earning: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
+    for one in facts.tenants.values():
+        if one.tier and one.revenue is not None and 0 < one.cost <= one.revenue:
+            earning[one.tier].append((one.cost, one.revenue))
+    return {
+        name: Tier(
+            name,
+            cost=median([cost for cost, _ in ones]),
+            dearest=max(cost for cost, _ in ones),
+            price=median([revenue for _, revenue in ones]),
+        )
+        for name, ones in sorted(earning.items())
+        if len(ones) >= FEWEST_OTHERS
+    }
+
+
 def _finding(
-    facts: Facts, one: TenantFacts, usual: Decimal, normal: dict[str, list[TenantFacts]], places: list[int]
+    facts: Facts, one: TenantFacts, revenue: Decimal, tier: Tier, tiers: Sequence[Tier], places: Sequence[int]
 ) -> Finding:
-    revenue = one.revenue if one.revenue is not None else ZERO
     gap = min(one.cost - revenue, one.cost)
-    dearest = max(other.cost for other in normal[str(one.tier)])
-    fits = min(normal, key=lambda tier: _distance(one.cost, median([other.cost for other in normal[tier]])))
-    price = median([other.revenue for other in normal[fits] if other.revenue is not None])
-    ways = [way for way in (gap, price - revenue, one.cost - dearest) if way > 0]
-    target = f"tier {fits} fits its cost" if fits != one.tier else "no other tier fits better; its price or quota does"
-    times = (one.cost / usual).quantize(Decimal("0.1"))
+    fits = min(tiers, key=lambda other: max(one.cost, other.cost) / min(one.cost, other.cost))
+    ways = [way for way in (gap, fits.price - revenue, one.cost - tier.dearest) if way > 0]
+    target = f"tier {fits.name} fits its cost" if fits != tier else "no other fits better; a price or quota does"
+    times = (one.cost / tier.cost).quantize(Decimal("0.1"))
     return Finding(
         kind=Kind.TIER_MISMATCH,
-        title=f"Loses money on tier {one.tier} at {times} times the median cost there; {target}",
+        title=f"Loses money on tier {tier.name} at {times} times the median cost there; {target}",
         tenant=one.tenant,
         cost=one.cost,
         saving=gap,
@@ -66,14 +88,9 @@ def _finding(
         evidence=(
             Evidence("cost", one.cost, facts.currency),
             Evidence("revenue", revenue, f"{facts.currency} of revenue"),
-            Evidence(f"median revenue of tier {fits}", price, f"{facts.currency} of revenue"),
+            Evidence(f"median revenue of tier {fits.name}", fits.price, f"{facts.currency} of revenue"),
         ),
         claims=shared_out(gap, whole_cost(one, facts, places)),
         earns=True,
         then="get_margins; simulate_prices (pricing)",
     )
-
-
-def _distance(cost: Decimal, usual: Decimal) -> Decimal:
-    """How far two positive costs are apart, as a ratio of at least one."""
-    return max(cost, usual) / min(cost, usual)

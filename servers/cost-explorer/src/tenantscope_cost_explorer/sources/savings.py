@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from anyio import to_thread
 from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.results.periods import Month, Period
 from tenantscope_core.stores.aws import AwsCaller
@@ -82,7 +83,8 @@ class SavingFacts:
             revenue=None if lacking["revenue"] else sum((one for one in money.values() if one), ZERO),
             lines=await self._lines(aws, evidence, months, chosen) if told else (),
             day_spend=await self._day_spend(aws, evidence, chosen) if told else (),
-            tenants=_tenants(
+            tenants=await to_thread.run_sync(
+                _tenants,
                 costs[chosen],
                 months,
                 before[::-1],
@@ -90,7 +92,7 @@ class SavingFacts:
                 None if lacking["revenue"] else money,
                 {} if lacking["margin"] else await self._tiers(aws, margin),
                 await self._capacity(aws, evidence, chosen) if told else {},
-                used_known=not lacking["usage"],
+                not lacking["usage"],
             ),
             bursts=() if lacking["usage"] else await self._bursts(aws, usage, months),
         )
@@ -159,30 +161,7 @@ class SavingFacts:
             evidence,
             currency,
         )
-        lines = [
-            Line(
-                kind=row[1],
-                service=row[2] or "",
-                unit=row[3] or "",
-                on_demand=row[4] in ("Standard", "On-Demand"),
-                resource=row[5],
-                resource_type=row[6],
-                tenant=row[7],
-                method=row[8],
-                environment=row[9],
-                payer=row[10],
-                account=row[11],
-                region=row[12],
-                description=row[13] or "",
-                days=None if row[14] is None else int(row[14]),
-                weekend_days=int(row[15] or 0),
-                weekend_cost=row[16] or ZERO,
-                quantity=row[17] or ZERO,
-                cost=row[18],
-            )
-            for row in rows
-        ]
-        return sorted(lines, key=lambda line: (-line.cost, repr(line)))
+        return await to_thread.run_sync(_as_lines, rows)
 
     async def _day_spend(self, aws: AwsCaller, evidence: Table, currency: str) -> list[DaySpend]:
         told = '"Kind", "Day", "ServiceName", "ConsumedUnit", "BillingAccountId", "RegionId", "CommitmentDiscountId"'
@@ -275,6 +254,33 @@ class SavingFacts:
         return {tenant: tier for tenant, tier in rows if tenant is not None}
 
 
+def _as_lines(rows: list[tuple[Any, ...]]) -> list[Line]:
+    """Rows as lines, the dearest first."""
+    return [
+        Line(
+            kind=row[1],
+            service=row[2] or "",
+            unit=row[3] or "",
+            on_demand=row[4] in ("Standard", "On-Demand"),
+            resource=row[5],
+            resource_type=row[6],
+            tenant=row[7],
+            method=row[8],
+            environment=row[9],
+            payer=row[10],
+            account=row[11],
+            region=row[12],
+            description=row[13] or "",
+            days=None if row[14] is None else int(row[14]),
+            weekend_days=int(row[15] or 0),
+            weekend_cost=row[16] or ZERO,
+            quantity=row[17] or ZERO,
+            cost=row[18],
+        )
+        for row in sorted(rows, key=lambda row: (-row[18], *map(str, row[:14])))
+    ]
+
+
 def _within(months: Collection[str]) -> str:
     return "month IN (" + ", ".join(f"'{month}'" for month in sorted(months)) + ")"
 
@@ -302,7 +308,6 @@ def _tenants(
     revenue: Mapping[str, Decimal | None] | None,
     tiers: Mapping[str, str],
     capacity: Mapping[tuple[str, str], Decimal],
-    *,
     used_known: bool,
 ) -> dict[str, TenantFacts]:
     nothing = (False, ZERO, ZERO)
