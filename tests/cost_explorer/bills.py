@@ -52,6 +52,10 @@ def charges(draw: st.DrawFn) -> Charge:
         sub_account=draw(st.sampled_from(["210000000002", "210000000003", None])),
         commitment_status=draw(st.sampled_from(["Used", "Unused", None])),
         description=draw(st.sampled_from(["data transfer out", "50% off", None])),
+        charge_class=draw(st.sampled_from(["Correction", None, None])),
+        charge_frequency=draw(st.sampled_from(["Usage-Based", "Recurring", None])),
+        quantity=draw(st.none() | costs | st.just(Decimal("12345678901234567890.000000000001"))),
+        unit=draw(st.sampled_from(["GB", "Requests", None])),
         invoice=draw(st.sampled_from(["INV-1", "INV-2"])),
         currency=draw(st.sampled_from(["USD", "USD", "EUR"])),
     )
@@ -146,7 +150,8 @@ def fill(connection: duckdb.DuckDBPyConnection, month: Month) -> None:
         "CREATE OR REPLACE TABLE charges(day DATE, day_end DATE, effective DECIMAL(38,12), billed DECIMAL(38,12),"
         " tags MAP(VARCHAR, VARCHAR), service VARCHAR, charge_category VARCHAR, charge_class VARCHAR,"
         " sub_account VARCHAR, billing_account VARCHAR, resource VARCHAR, region VARCHAR, commitment_status VARCHAR,"
-        " description VARCHAR, invoice VARCHAR, currency VARCHAR, readable BOOLEAN DEFAULT true);"
+        " description VARCHAR, charge_frequency VARCHAR, quantity DECIMAL(38,12), unit VARCHAR, invoice VARCHAR,"
+        " currency VARCHAR, readable BOOLEAN DEFAULT true);"
         "CREATE OR REPLACE TABLE usage(tenant_id VARCHAR, day DATE, metric VARCHAR, quantity DECIMAL(38,6),"
         " unit VARCHAR);"
         "CREATE OR REPLACE TABLE feature_usage(tenant_id VARCHAR, day DATE, feature VARCHAR, calls BIGINT,"

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, cast
 
 UNIT = 10**12
@@ -32,6 +32,9 @@ class Charge:
     region: str | None = None
     commitment_status: str | None = None
     description: str | None = None
+    charge_frequency: str | None = None
+    quantity: Decimal | None = None
+    unit: str | None = None
     invoice: str = "INV-1"
     currency: str = "USD"
 
@@ -57,14 +60,18 @@ class Key:
     feature: str
     environment: str
     charge_category: str
+    charge_class: str
+    charge_frequency: str
     sub_account: str
     invoice: str
     currency: str
+    unit: str
     method: str
     rule: str
 
 
-Costs = tuple[int, int]
+Amounts = tuple[int, int, int | None]
+"""EffectiveCost, BilledCost, and ConsumedQuantity where anything is known of it."""
 Weights = dict[str, int]
 
 
@@ -130,12 +137,31 @@ def largest_remainder(pool: int, weights: Weights) -> Weights:
     return {key: sign * part for key, part in parts.items()}
 
 
+def parts_of(amounts: Amounts, weights: Weights) -> dict[str, Amounts]:
+    """The part of each; of a quantity that is not known there are none."""
+    effective, billed = (largest_remainder(amount, weights) for amount in amounts[:2])
+    quantity = largest_remainder(amounts[2], weights) if amounts[2] is not None else {}
+    return {key: (effective[key], billed[key], quantity.get(key)) for key in weights}
+
+
+def added(one: int | None, other: int | None) -> int | None:
+    """A sum as SQL has it."""
+    return other if one is None else one if other is None else one + other
+
+
+def whole(amount: Decimal | None) -> int | None:
+    """In whole units of 10^-12."""
+    with localcontext() as context:
+        context.prec = 60
+        return None if amount is None else int(amount * UNIT)
+
+
 def allocate(
     charges: Iterable[Charge], rules: Rules, used: Iterable[Used], active: set[str], scale: Mapping[str, int]
-) -> dict[Key, Costs]:
+) -> dict[Key, Amounts]:
     """Every allocated row; a residual row has the tenant ''."""
     usage = list(used)
-    result: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+    result: dict[Key, list[int | None]] = defaultdict(lambda: [0, 0, None])
 
     def weights(measure: str, feature: str | None, days: Callable[[date], bool], by: str = "tenant") -> Weights:
         sums: Weights = defaultdict(int)
@@ -144,15 +170,12 @@ def allocate(
                 sums[getattr(row, by)] += int(row.quantity * 10 ** scale[measure])
         return {key: quantity for key, quantity in sums.items() if quantity > 0}
 
-    def add(tenant: str, pool: Key, feature: str, method: str, costs: Costs) -> None:
-        key = Key(
-            tenant, pool.day, pool.service, feature, pool.environment, pool.charge_category, pool.sub_account,
-            pool.invoice, pool.currency, method, pool.rule,
-        )  # fmt: skip
-        result[key][0] += costs[0]
-        result[key][1] += costs[1]
+    def add(tenant: str, pool: Key, feature: str, method: str, amounts: Amounts) -> None:
+        if any(amounts):
+            key = replace(pool, tenant=tenant, feature=feature, method=method)
+            result[key] = [added(*pair) for pair in zip(result[key], amounts, strict=True)]
 
-    pools: dict[tuple[Key, date], list[int]] = defaultdict(lambda: [0, 0])
+    pools: dict[tuple[Key, date], list[int | None]] = defaultdict(lambda: [0, 0, None])
     for charge in charges:
         rule = next((rule for rule in rules["rules"] if matches(charge, rule["match"])), None)
         tenant = ""
@@ -163,22 +186,22 @@ def allocate(
             day, day_end = charge.day.replace(day=1), date.max
         key = Key(
             tenant, day, charge.service or "", selected(charge, rules.get("feature")) or "",
-            selected(charge, rules.get("environment")) or "", charge.charge_category or "", charge.sub_account or "",
-            charge.invoice, charge.currency, "", rule["name"] if rule is not None else "",
+            selected(charge, rules.get("environment")) or "", charge.charge_category or "", charge.charge_class or "",
+            charge.charge_frequency or "", charge.sub_account or "", charge.invoice, charge.currency,
+            charge.unit or "", "", rule["name"] if rule is not None else "",
         )  # fmt: skip
-        pools[key, day_end][0] += int(charge.effective * UNIT)
-        pools[key, day_end][1] += int(charge.billed * UNIT)
+        for place, amount in enumerate((charge.effective, charge.billed, charge.quantity)):
+            pools[key, day_end][place] = added(pools[key, day_end][place], whole(amount))
 
     by_name = {rule["name"]: rule["allocate"] for rule in rules["rules"]}
 
-    def split(pool: Key, costs: Costs, chain: list[tuple[str, Weights]]) -> None:
+    def split(pool: Key, amounts: Amounts, chain: list[tuple[str, Weights]]) -> None:
         for method, shares in chain:
             if shares:
-                parts = [largest_remainder(cost, shares) for cost in costs]
-                for tenant in shares:
-                    add(tenant, pool, pool.feature, method, (parts[0][tenant], parts[1][tenant]))
+                for tenant, part in parts_of(amounts, shares).items():
+                    add(tenant, pool, pool.feature, method, part)
                 return
-        add("", pool, pool.feature, "residual", costs)
+        add("", pool, pool.feature, "residual", amounts)
 
     def drivers(names: list[str], feature: str | None, window: Callable[[date], bool]) -> list[tuple[str, Weights]]:
         chain: list[tuple[str, Weights]] = []
@@ -190,9 +213,9 @@ def allocate(
                 chain.append(("driver", weights(name, within, window)))
         return chain
 
-    proxies: list[tuple[Key, Costs]] = []
+    proxies: list[tuple[Key, Amounts]] = []
     for (pool, _), sums in pools.items():
-        costs = sums[0], sums[1]
+        costs = sums[0] or 0, sums[1] or 0, sums[2]
         how = by_name.get(pool.rule, {"method": "residual"})
         if how["method"] == "direct":
             add(pool.tenant, pool, pool.feature, "direct" if pool.tenant else "residual", costs)
@@ -215,20 +238,19 @@ def allocate(
             elif pool.feature:
                 split(pool, costs, drivers(chain, pool.feature, window))
             elif shares := weights(how["cascade"]["feature"], None, window, by="feature"):
-                parts = [largest_remainder(cost, shares) for cost in costs]
-                for feature in shares:
+                for feature, part in parts_of(costs, shares).items():
                     within = replace(pool, feature=feature)
-                    split(within, (parts[0][feature], parts[1][feature]), drivers(chain, feature, window))
+                    split(within, part, drivers(chain, feature, window))
             else:
                 only_fleet = [name for name in chain if name.startswith("usage.") or name == "even"]
                 split(pool, costs, drivers(only_fleet, None, window))
 
     so_far: dict[str, Weights] = defaultdict(lambda: defaultdict(int))
-    for key, (effective, _) in result.items():
+    for key, (effective, _, _) in result.items():
         if key.tenant:
-            so_far[key.currency][key.tenant] += effective
+            so_far[key.currency][key.tenant] += effective or 0
     for pool, costs in proxies:
         shares = {tenant: cost for tenant, cost in so_far[pool.currency].items() if cost > 0}
         chain = by_name[pool.rule].get("fallback", [])
         split(pool, costs, [("proxy", shares), *drivers(chain, None, lambda day: True)])
-    return {key: (sums[0], sums[1]) for key, sums in result.items() if any(sums)}
+    return {key: (sums[0] or 0, sums[1] or 0, sums[2]) for key, sums in result.items() if any(sums)}

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,11 +12,12 @@ import duckdb
 import pytest
 import yaml
 from cost_explorer import bills
-from cost_explorer.reference import Charge, Key, Used, allocate
+from cost_explorer.reference import Amounts, Charge, Key, Used, allocate, whole
 from hypothesis import HealthCheck, given, settings
-from tenantscope_cost_explorer.allocation import compile_allocation
-from tenantscope_cost_explorer.report import ALLOCATED_ROWS, UNBALANCED
+from tenantscope_cost_explorer.allocation import gather
+from tenantscope_cost_explorer.report import ALLOCATED_ROWS, SUMS, UNBALANCED
 from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.sources.shares import apportion
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +26,20 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def run(database: duckdb.DuckDBPyConnection, month: bills.Month, rules: dict[str, Any]) -> dict[Key, tuple[int, int]]:
+def run(database: duckdb.DuckDBPyConnection, month: bills.Month, rules: dict[str, Any]) -> dict[Key, Amounts]:
     """The allocated rows, residual under the tenant ''."""
     bills.fill(database, month)
-    for step in compile_allocation(parse_rules(yaml.safe_dump(rules)), bills.MONTH):
+    parsed = parse_rules(yaml.safe_dump(rules))
+    for step in gather(parsed, bills.MONTH):
         database.execute(step.sql)
+    apportion(database, parsed, bills.MONTH)
     rows = database.execute(
         "SELECT coalesce(tenant, ''), day, coalesce(service, ''), coalesce(feature, ''), coalesce(environment, ''),"
-        " coalesce(charge_category, ''), coalesce(sub_account, ''), invoice, currency, method, coalesce(rule_name, ''),"
-        " sum(effective), sum(billed) FROM allocated GROUP BY ALL"
+        " coalesce(charge_category, ''), coalesce(charge_class, ''), coalesce(charge_frequency, ''),"
+        " coalesce(sub_account, ''), invoice, currency, coalesce(unit, ''), method, coalesce(rule_name, ''),"
+        " sum(effective), sum(billed), sum(quantity) FROM allocated GROUP BY ALL"
     ).fetchall()
-    return {Key(*row[:-2]): (row[-2], row[-1]) for row in rows if row[-2] or row[-1]}
+    return {Key(*row[:-3]): (whole(row[-3]) or 0, whole(row[-2]) or 0, whole(row[-1])) for row in rows if any(row[-3:])}
 
 
 slow = settings(
@@ -56,7 +61,7 @@ def test_every_month_is_allocated_as_the_reference_does_it(
         bill[charge.invoice, charge.currency][0] += charge.effective
         bill[charge.invoice, charge.currency][1] += charge.billed
     sums: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
-    for key, (effective, billed) in found.items():
+    for key, (effective, billed, _) in found.items():
         sums[key.invoice, key.currency][0] += Decimal(effective).scaleb(-12)
         sums[key.invoice, key.currency][1] += Decimal(billed).scaleb(-12)
     assert all(sums[invoice] == costs for invoice, costs in bill.items())
@@ -86,10 +91,10 @@ def one_rule(**allocate: Any) -> dict[str, Any]:
     }
 
 
-def by(found: dict[Key, tuple[int, int]], *names: str) -> dict[Any, Decimal]:
+def by(found: dict[Key, Amounts], *names: str) -> dict[Any, Decimal]:
     """EffectiveCost by fields of the key."""
     sums: dict[Any, Decimal] = defaultdict(Decimal)
-    for key, (effective, _) in found.items():
+    for key, (effective, *_) in found.items():
         at = [getattr(key, name) for name in names]
         sums[tuple(at) if len(at) > 1 else at[0]] += Decimal(effective).scaleb(-12)
     return dict(sums)
@@ -210,16 +215,46 @@ def test_how_a_charge_was_shared_is_told_as_focus_says(database: duckdb.DuckDBPy
     ]
 
 
+def test_what_was_consumed_is_split_as_its_cost_and_keeps_its_unit(database: duckdb.DuckDBPyConnection) -> None:
+    """Free use has a quantity and no cost; what tells no quantity has none; units are never added up."""
+    usage = [calls("a", 1), calls("b", 2)]
+    bought = replace(charge("10"), quantity=Decimal(1), unit="GB")
+    free = replace(charge("0"), quantity=Decimal(5), unit="Requests", charge_frequency="Usage-Based")
+    month = bills.Month([bought, free, charge("3")], usage)
+    found = run(database, month, one_rule(method="driver", metric="feature_usage.calls"))
+    assert {(key.tenant, key.unit, key.charge_frequency): amounts[2] for key, amounts in found.items()} == {
+        ("a", "GB", ""): 333_333_333_333,
+        ("b", "GB", ""): 666_666_666_667,
+        ("a", "Requests", "Usage-Based"): 1_666_666_666_667,
+        ("b", "Requests", "Usage-Based"): 3_333_333_333_333,
+        ("a", "", ""): None,
+        ("b", "", ""): None,
+    }
+
+
+def test_the_largest_amounts_there_are_split_exactly(database: duckdb.DuckDBPyConnection) -> None:
+    usage = [calls("a", 10**15), calls("b", 2 * 10**15)]
+    largest = 10**26 - 1
+    month = bills.Month([charge(str(largest))], usage)
+    found = run(database, month, one_rule(method="driver", metric="feature_usage.calls"))
+    assert sum(effective for effective, *_ in found.values()) == largest * 10**12
+
+
 def test_an_amount_beyond_all_bills_is_an_error_and_never_a_wrong_number(database: duckdb.DuckDBPyConnection) -> None:
-    usage = [calls("a", 10**15), calls("b", 10**15)]
+    month = bills.Month([charge("9" * 26), charge("9" * 26)], [calls("a", 1)])
     with pytest.raises(duckdb.Error):
-        run(database, bills.Month([charge("9" * 13)], usage), one_rule(method="driver", metric="feature_usage.calls"))
+        run(database, month, one_rule(method="driver", metric="feature_usage.calls"))
 
 
 def test_a_bill_that_does_not_add_up_is_noticed(database: duckdb.DuckDBPyConnection) -> None:
     run(database, bills.Month([charge("5", tenant="a")], []), one_rule(method="direct", tenant={"tag": "tenant"}))
     assert database.execute(UNBALANCED).fetchall() == []
-    database.execute("UPDATE allocated SET billed = billed - 1")
+    database.execute("UPDATE entries SET billed = billed - 1")
+    database.execute(SUMS)
     assert database.execute(UNBALANCED).fetchall() == [("INV-1",)]
-    database.execute("DELETE FROM allocated")
+    database.execute("UPDATE entries SET billed = billed + 1, quantity = 1")
+    database.execute(SUMS)
+    assert database.execute(UNBALANCED).fetchall() == [("INV-1",)]
+    database.execute("DELETE FROM entries")
+    database.execute(SUMS)
     assert database.execute(UNBALANCED).fetchall() == [("INV-1",)]

@@ -1,41 +1,41 @@
-"""Rules compiled to SQL that splits a month's bill among tenants, exactly.
+"""Rules compiled to SQL that gathers a month's bill, weighs its tenants, and puts together what came to each, exactly.
 
-Costs are whole numbers of 10^-12 of the currency. A pool is what one rule consumed with the same days, service, feature
-and so on; its two costs are split by largest remainder (Hamilton), so that the parts sum to the pool to the last
-10^-12. A negative pool is split as its magnitude and given back its sign, so a refund undoes its charge. Ties go to the
-tenant first in code point order.
+Costs and quantities are whole numbers of 10^-12. A pool is what one rule consumed with the same days, service, feature,
+unit and so on; its two costs and its quantity are split by largest remainder (see `split`), so that the parts sum to
+the pool to the last 10^-12. A quantity that no charge of a pool tells is NULL, in its parts as well.
 
 A rule that shares by the month pools the month, up to the last day of the bill: a finer part would say no more about a
 tenant. Direct charges and rules `per: day` keep the days of their charges.
 
 Weights are whole numbers. Where those of one window sum to more than `WEIGHT_LIMIT` each is divided by
-`total // WEIGHT_LIMIT + 1`, rounded down, so that cost x weight fits 127 bits for pools up to 1.7 x 10^11 currency
-units; a larger pool is an overflow error of the engine, never a wrong number.
+`total // WEIGHT_LIMIT + 1`, rounded down.
 
-The statements read `charges` (see `charges`), `usage`, `feature_usage` and `llm_usage` of the month, and leave
-`allocated`, `consumed` (each rule's share of the rows) and `bill` (what must come out, by invoice).
+What is long is kept narrow: `entries` (tenant's number, cell, three amounts) has a row for all that came to a tenant,
+and `cells` says once what a row is about. The statements read `charges` (see `charges`), `usage`, `feature_usage` and
+`llm_usage` of the month.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from tenantscope_core.stores.schemas import TENANT_ID
 
 from tenantscope_cost_explorer.charges import first_match, literal, value_of
-from tenantscope_cost_explorer.rules import EVEN, Direct, Measure, Method, RuleSet, Split
+from tenantscope_cost_explorer.rules import EVEN, Direct, Method, RuleSet, Split
+from tenantscope_cost_explorer.sharing import EFFECTIVE_COST, Driver, chain
+from tenantscope_cost_explorer.split import WEIGHT_LIMIT
 
-WEIGHT_LIMIT = 10**15
-EFFECTIVE_COST = "EffectiveCost"
 SUM_THE_BILL = "sum the bill"
-
-COLUMNS = """
-  ChargePeriodStart, ChargePeriodEnd, ServiceName, x_Feature, x_Environment, ChargeCategory, SubAccountId, InvoiceId,
-  BillingCurrency, x_Method, x_Rule, EffectiveCost, BilledCost, AllocatedMethodId, AllocatedMethodDetails"""
-"""The columns of the `allocated_cost` dataset beside `tenant_id`."""
-
-_POOL_COLUMNS = "day, day_end, service, feature, environment, charge_category, sub_account, invoice, currency"
+NOBODY = 0
+"""The number that stands for no tenant; those of tenants begin with 1."""
+AMOUNTS = ("effective", "billed", "quantity")
+_SORT = ("service", "charge_category", "charge_class", "charge_frequency", "sub_account", "invoice", "currency", "unit")
+"""What very many charges have in common: `sorts` numbers these, so that what is grouped is narrow."""
+_DIMENSIONS = ("rule", "day", "day_end", "feature", "environment", "sort")
+_TEXTS = ", ".join(("feature", "environment", *_SORT))
 _NO_TEXT = "CAST(NULL AS VARCHAR)"
-_UNITS = {"calls": "Calls", "bytes": "Bytes", "errors": "Errors", "tokens": "Tokens", "requests": "Requests"}
+_SHARED = "('driver', 'even', 'proxy')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,66 +46,44 @@ class Step:
     sql: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """One driver in a rule's fallback chain: `scope` says within what its shares are taken."""
+def gather(rules: RuleSet, month: date) -> list[Step]:
+    """The statements that read the bill of a month, given by its first day, and leave `bill`, `cells` and `held`.
 
-    rule: int
-    order: int
-    driver: str
-    per: str
-    scope: str
-    unit: str
-    scale: int
-
-
-def compile_allocation(rules: RuleSet, month: date) -> list[Step]:
-    """The statements that allocate one month, given by its first day."""
+    `held` is what is in a cell and, where it is known, whose it is; `consumed` is each rule's share of the rows.
+    """
     window = f"DATE '{month.isoformat()}'"
-    links = _links(rules)
     return [
-        Step(SUM_THE_BILL, _bill(window)),
         Step("match charges to rules", _matched(rules, window)),
-        Step("gather pools", _pools(rules)),
+        Step(SUM_THE_BILL, _BILL),
+        Step("gather pools", _pools(rules, window)),
         Step("count what each rule consumed", _CONSUMED),
-        Step("gather usage", _measures(rules)),
-        Step("weigh tenants", _tenant_weights(links, window)),
-        Step("weigh features", _feature_weights(rules, window)),
-        Step("allocate what belongs to one tenant", _DIRECT),
-        Step("split among features", _split_features(window)),
-        Step("choose drivers", _shared(links, "kind IN ('driver', 'even')", window)),
-        Step("split among tenants", _SPLIT),
-        Step("weigh tenants by cost", _cost_weights(window)),
-        Step("choose drivers of proxies", _shared(links, "kind = 'proxy'", window)),
-        Step("split proxies among tenants", _SPLIT),
     ]
 
 
-def _links(rules: RuleSet) -> list[_Link]:
-    links: list[_Link] = []
-    for number, rule in enumerate(rules.rules):
-        if not isinstance(rule.allocate, Split):
-            continue
-        split = rule.allocate
-        if split.method is Method.PROXY:
-            links.append(_Link(number, 0, EFFECTIVE_COST, "month", "currency", "Cost", 12))
-        for order, driver in enumerate(split.drivers, start=1):
-            if not isinstance(driver, Measure):
-                links.append(_Link(number, order, EVEN, "month", "fleet", "Tenants", 0))
-                continue
-            scope = "feature" if split.cascade is not None and driver.has_feature else "fleet"
-            unit = _UNITS.get(driver.column, driver.column)
-            links.append(_Link(number, order, str(driver), split.per, scope, unit, driver.scale))
-    return links
+def weigh(rules: RuleSet, month: date) -> list[Step]:
+    """The statements that read the usage of the month and leave `weights`, `feature_weights`, `people` and `entries`.
+
+    `people` numbers the tenants in code point order; `entries` has what belongs to one tenant or to nobody.
+    """
+    window = f"DATE '{month.isoformat()}'"
+    return [
+        Step("weigh tenants", _tenant_weights(rules, window)),
+        Step("weigh features", _feature_weights(rules, window)),
+        Step("allocate what belongs to one tenant", _DIRECT),
+    ]
 
 
-def _bill(window: str) -> str:
-    return f"""
-CREATE OR REPLACE TABLE bill AS
-SELECT invoice, currency, count(*) AS charges, count(*) FILTER (readable) AS readable,
-  sum(effective) AS effective, sum(billed) AS billed,
-  max(day) FILTER (day BETWEEN {window} AND last_day({window})) AS last_day
-FROM charges GROUP BY invoice, currency"""
+def money(number: str) -> str:
+    """A whole number of 10^-12 as DECIMAL(38,12)."""
+    return f"(CAST({number} AS DECIMAL(38,0)) * CAST(0.000000000001 AS DECIMAL(12,12)))"
+
+
+def whole(amount: str) -> str:
+    """A DECIMAL(38,12) as its whole number of 10^-12, over the whole range of the type; slow."""
+    return (
+        f"(CAST(trunc({amount}) AS HUGEINT) * 1000000000000"
+        f" + CAST(({amount} - trunc({amount})) * 1000000000000 AS HUGEINT))"
+    )
 
 
 def _matched(rules: RuleSet, window: str) -> str:
@@ -114,236 +92,211 @@ def _matched(rules: RuleSet, window: str) -> str:
         for number, rule in enumerate(rules.rules)
         if isinstance(rule.allocate, Direct)
     ]
-    tenant_key = f"CASE rule {' '.join(keys)} END" if keys else "CAST(NULL AS VARCHAR)"
+    tenant_key = f"CASE rule {' '.join(keys)} END" if keys else _NO_TEXT
     monthly = [
         str(number)
         for number, rule in enumerate(rules.rules)
         if isinstance(rule.allocate, Split) and rule.allocate.per == "month"
     ]
     by_month = f"rule IN ({', '.join(monthly)})" if monthly else "false"
+    alike = " AND ".join(f"charges.{name} IS NOT DISTINCT FROM sorts.its_{name}" for name in _SORT)
+    in_order = ", ".join(f"its_{name} NULLS FIRST" for name in _SORT)
     return f"""
+CREATE OR REPLACE TABLE sorts AS
+SELECT CAST(row_number() OVER (ORDER BY {in_order}) AS INTEGER) AS sort, *
+FROM (SELECT DISTINCT {", ".join(f"{name} AS its_{name}" for name in _SORT)} FROM charges);
 CREATE OR REPLACE TABLE matched AS
 SELECT rule, {tenant_key} AS tenant_key, CASE WHEN {by_month} THEN {window} ELSE day END AS day,
-  CASE WHEN {by_month} THEN (SELECT coalesce(max(last_day), {window}) + 1 FROM bill) ELSE day_end END AS day_end,
-  service, {value_of(rules.feature)} AS feature,
-  {value_of(rules.environment)} AS environment, charge_category, sub_account, invoice, currency,
-  count(*) AS charges, sum(effective) AS effective, sum(billed) AS billed
-FROM (SELECT *, {first_match(rules.rules)} AS rule FROM charges)
+  CASE WHEN {by_month} THEN NULL ELSE day_end END AS day_end,
+  {value_of(rules.feature)} AS feature, {value_of(rules.environment)} AS environment, sort,
+  count(*) AS charges, count(*) FILTER (NOT readable) AS unreadable,
+  {", ".join(f"sum({amount}) AS {amount}" for amount in AMOUNTS)},
+  max(CASE WHEN day BETWEEN {window} AND last_day({window}) THEN day END) AS last_day
+FROM (SELECT charges.*, sort, {first_match(rules.rules)} AS rule FROM charges JOIN sorts ON {alike})
 GROUP BY ALL"""
 
 
-def _pools(rules: RuleSet) -> str:
+_BILL = f"""
+CREATE OR REPLACE TABLE bill AS
+SELECT its_invoice AS invoice, its_currency AS currency, sum(charges) AS charges, sum(unreadable) AS unreadable,
+  {", ".join(f"sum({amount}) AS {amount}" for amount in AMOUNTS)}, max(last_day) AS last_day
+FROM matched JOIN sorts USING (sort) GROUP BY ALL"""
+
+
+def _pools(rules: RuleSet, window: str) -> str:
     kinds: list[str] = []
     names: list[str] = []
     for number, rule in enumerate(rules.rules):
-        cascade, per, kind, mapped = _NO_TEXT, "month", Method.RESIDUAL, "false"
+        kind, mapped = Method.RESIDUAL, "false"
         match rule.allocate:
             case Direct(names=pairs):
                 kind, mapped = Method.DIRECT, "true" if pairs is not None else "false"
                 names += [f"({number}, {literal(value)}, {literal(tenant)})" for value, tenant in pairs or ()]
             case Split() as split:
-                kind, per = split.method, split.per
-                cascade = literal(str(split.cascade)) if split.cascade is not None else _NO_TEXT
+                kind = split.method
             case _:
                 pass
-        kinds.append(f"({number}, {literal(rule.name)}, {literal(kind)}, {mapped}, {cascade}, {literal(per)})")
+        kinds.append(f"({number}, {literal(rule.name)}, {literal(kind)}, {mapped})")
     tenant = f"CASE WHEN mapped THEN name.tenant WHEN regexp_full_match(tenant_key, '{TENANT_ID}') THEN tenant_key END"
+    dimensions = ", ".join(_DIMENSIONS)
+    last = f"(SELECT coalesce(max(last_day), {window}) + 1 FROM bill)"
+    same = " AND ".join(f"cells.{name} IS NOT DISTINCT FROM matched.{name}" for name in _DIMENSIONS)
     return f"""
-CREATE OR REPLACE VIEW pools AS
-WITH rules(rule, rule_name, kind, mapped, cascade, per) AS (VALUES {", ".join(kinds)}),
-  names(rule, value, tenant) AS ({_values(names, "INTEGER", "VARCHAR", "VARCHAR")})
-SELECT matched.rule, rule_name, coalesce(kind, 'residual') AS kind, cascade, per,
-  CASE kind WHEN 'direct' THEN {tenant} END AS tenant, {_POOL_COLUMNS}, charges,
-  CAST(effective * 1000000000000 AS HUGEINT) AS effective, CAST(billed * 1000000000000 AS HUGEINT) AS billed
-FROM matched LEFT JOIN rules USING (rule)
-LEFT JOIN names AS name ON name.rule = matched.rule AND name.value = matched.tenant_key"""
+CREATE OR REPLACE TABLE kinds AS
+SELECT * FROM (VALUES {", ".join(kinds)}) AS kinds(rule, rule_name, kind, mapped);
+CREATE OR REPLACE TABLE names AS
+WITH names(rule, value, tenant) AS ({_values(names, "INTEGER", "VARCHAR", "VARCHAR")}) FROM names;
+CREATE OR REPLACE TABLE cells AS
+SELECT row_number() OVER (ORDER BY {", ".join(f"found.{name} NULLS FIRST" for name in _DIMENSIONS)}) AS cell, found.*,
+  {", ".join(f"its_{name} AS {name}" for name in _SORT)},
+  rule_name, coalesce(kind, 'residual') AS kind, CAST(NULL AS VARCHAR) AS method, CAST(NULL AS VARCHAR) AS method_id,
+  CAST(NULL AS INTEGER) AS told
+FROM (SELECT DISTINCT {dimensions} FROM matched) AS found JOIN sorts USING (sort)
+LEFT JOIN kinds ON kinds.rule = found.rule;
+CREATE OR REPLACE TABLE held AS
+SELECT cell, CASE cells.kind WHEN 'direct' THEN {tenant} END AS tenant, CAST(sum(charges) AS BIGINT) AS charges,
+  {", ".join(f"sum({amount}) AS {amount}" for amount in AMOUNTS)}
+FROM matched JOIN cells ON {same}
+LEFT JOIN kinds ON kinds.rule = matched.rule
+LEFT JOIN names AS name ON name.rule = matched.rule AND name.value = tenant_key
+GROUP BY ALL;
+DROP TABLE matched;
+UPDATE cells SET day_end = {last} WHERE day_end IS NULL"""
 
 
 _CONSUMED = """
 CREATE OR REPLACE TABLE consumed AS
 SELECT rule, rule_name, kind, currency, CAST(sum(charges) AS BIGINT) AS charges, sum(effective) AS effective,
   sum(billed) AS billed
-FROM pools GROUP BY ALL"""
+FROM held JOIN cells USING (cell) GROUP BY ALL"""
 
 
-def _measures(rules: RuleSet) -> str:
-    """Each needed measure by tenant, day and feature, in whole units of its scale; and who was active."""
-    parts: list[str] = []
-    for measure in rules.measures:
-        name, at = literal(str(measure)), "tenant_id AS tenant, day"
-        match measure.dataset:
-            case "usage":
-                parts.append(
-                    f"SELECT {name} AS measure, {at}, '' AS feature, CAST(quantity * {10**measure.scale} AS HUGEINT)"
-                    f" AS quantity FROM usage WHERE metric = {literal(measure.column)}"
-                )
-            case dataset:
-                quantity = (
-                    "coalesce(tokens_in, 0) + coalesce(tokens_out, 0)" if measure.column == "tokens" else measure.column
-                )
-                parts.append(
-                    f"SELECT {name} AS measure, {at}, coalesce(feature, '') AS feature,"
-                    f" CAST(({quantity}) * {10**measure.scale} AS HUGEINT) AS quantity FROM {dataset}"
-                )
-    none = (
-        "SELECT '' AS measure, '' AS tenant, CAST(NULL AS DATE) AS day, '' AS feature, CAST(0 AS HUGEINT) AS quantity"
-        " WHERE false"
+def _quantity(driver: Driver) -> tuple[str, str]:
+    """The sum of what a driver measures, in whole units of its scale, and where from."""
+    dataset, column = driver.name.split(".")
+    if dataset == "usage":
+        return f"sum(CAST(quantity * {10**driver.scale} AS HUGEINT))", f"usage WHERE metric = {literal(column)}"
+    quantity = "coalesce(tokens_in, 0) + coalesce(tokens_out, 0)" if column == "tokens" else column
+    return f"CAST(sum(CAST(({quantity}) * {10**driver.scale} AS HUGEINT)) AS HUGEINT)", dataset
+
+
+def _tenant_weights(rules: RuleSet, window: str) -> str:
+    drivers = {
+        driver
+        for rule in rules.rules
+        if isinstance(rule.allocate, Split)
+        for driver in chain(rule.allocate)
+        if driver.name != EFFECTIVE_COST
+    }
+    parts = {
+        (driver.name, driver.per, driver.scope): _tenant_quantities(driver, window)
+        for driver in sorted(drivers, key=lambda one: (one.name, one.per, one.scope))
+    }
+    return f"CREATE OR REPLACE TABLE weights AS {_weighed(parts.values())}"
+
+
+def _tenant_quantities(driver: Driver, window: str) -> str:
+    head = (
+        f"SELECT {literal(driver.name)} AS driver, {literal(driver.per)} AS per, {literal(driver.scope)} AS scope,"
+        f" {'day' if driver.per == 'day' else window} AS day"
     )
-    return f"""
-CREATE OR REPLACE TABLE measures AS
-SELECT measure, tenant, day, feature, sum(quantity) AS quantity FROM ({" UNION ALL ".join(parts or [none])})
-GROUP BY ALL;
-CREATE OR REPLACE TABLE active AS
-SELECT tenant_id AS tenant FROM usage WHERE quantity > 0
-UNION SELECT tenant_id FROM feature_usage WHERE calls > 0
-UNION SELECT tenant_id FROM llm_usage WHERE requests > 0 OR tokens_in + tokens_out > 0"""
-
-
-def _tenant_weights(links: list[_Link], window: str) -> str:
-    wanted = sorted({(link.driver, link.per, link.scope) for link in links if link.scope != "currency"})
-    parts = [_quantities(driver, per, scope, "tenant", window) for driver, per, scope in wanted]
-    return f"CREATE OR REPLACE TABLE weights AS {_weighed(parts)}"
+    if driver.name == EVEN:
+        return f"""{head}, '' AS within, tenant_id AS key, CAST(1 AS HUGEINT) AS quantity FROM (
+    SELECT tenant_id FROM usage WHERE quantity > 0
+    UNION SELECT tenant_id FROM feature_usage WHERE calls > 0
+    UNION SELECT tenant_id FROM llm_usage WHERE requests > 0 OR tokens_in + tokens_out > 0)"""
+    within = "coalesce(feature, '')" if driver.scope == "feature" else "''"
+    quantity, source = _quantity(driver)
+    return f"{head}, {within} AS within, tenant_id AS key, {quantity} AS quantity FROM {source} GROUP BY ALL"
 
 
 def _feature_weights(rules: RuleSet, window: str) -> str:
-    wanted = sorted(
-        {
-            (str(rule.allocate.cascade), rule.allocate.per)
-            for rule in rules.rules
-            if isinstance(rule.allocate, Split) and rule.allocate.cascade is not None
-        }
-    )
-    parts = [_quantities(driver, per, "fleet", "feature", window) for driver, per in wanted]
+    cascades = {
+        (str(rule.allocate.cascade), rule.allocate.per, rule.allocate.cascade.scale)
+        for rule in rules.rules
+        if isinstance(rule.allocate, Split) and rule.allocate.cascade is not None
+    }
+    parts: list[str] = []
+    for name, per, scale in sorted(cascades):
+        quantity, source = _quantity(Driver(name, per, "fleet", "", scale))
+        parts.append(
+            f"SELECT {literal(name)} AS driver, {literal(per)} AS per, 'fleet' AS scope,"
+            f" {'day' if per == 'day' else window} AS day, '' AS within, coalesce(feature, '') AS key,"
+            f" {quantity} AS quantity FROM {source} GROUP BY ALL"
+        )
     return f"CREATE OR REPLACE TABLE feature_weights AS {_weighed(parts)}"
 
 
-def _quantities(driver: str, per: str, scope: str, key: str, window: str) -> str:
-    head = f"SELECT {literal(driver)} AS driver, {literal(per)} AS per, {literal(scope)} AS scope"
-    if driver == EVEN:
-        return f"{head}, {window} AS day, '' AS within, tenant AS key, CAST(1 AS HUGEINT) AS quantity FROM active"
-    within = "feature" if scope == "feature" else "''"
-    day = "day" if per == "day" else window
-    return (
-        f"{head}, {day} AS day, {within} AS within, {key} AS key, sum(quantity) AS quantity FROM measures"
-        f" WHERE measure = {literal(driver)} GROUP BY ALL HAVING sum(quantity) > 0"
-    )
+def cost_weights(month: date) -> str:
+    """The statement that weighs tenants by what came to them so far, in each currency."""
+    part = f"""
+    SELECT '{EFFECTIVE_COST}' AS driver, 'month' AS per, 'currency' AS scope, DATE '{month.isoformat()}' AS day,
+      currency AS within, people.tenant AS key, {whole("sum(effective)")} AS quantity
+    FROM entries JOIN people ON people.number = entries.tenant JOIN cells USING (cell) GROUP BY ALL"""
+    return f"INSERT INTO weights {_weighed([part])}"
 
 
-def _weighed(parts: list[str]) -> str:
-    """Quantities made weights whose total in a window is at most about WEIGHT_LIMIT."""
+def _weighed(parts: Iterable[str]) -> str:
+    """Quantities above zero made weights whose total in a window is at most about WEIGHT_LIMIT."""
     none = (
         "SELECT '' AS driver, '' AS per, '' AS scope, CAST(NULL AS DATE) AS day, '' AS within, '' AS key,"
         " CAST(0 AS HUGEINT) AS quantity WHERE false"
     )
     return f"""
-SELECT *, sum(weight) OVER (PARTITION BY driver, per, scope, day, within) AS total
-FROM (
-  SELECT *, quantity // (sum(quantity) OVER (PARTITION BY driver, per, scope, day, within) // {WEIGHT_LIMIT} + 1)
-    AS weight
-  FROM ({" UNION ALL ".join(parts or [none])})
-)"""
+WITH measured AS MATERIALIZED (SELECT * FROM ({" UNION ALL ".join(parts) or none}) WHERE quantity > 0),
+  totals AS (
+    SELECT driver, per, scope, day, within, sum(quantity) // {WEIGHT_LIMIT} + 1 AS divisor FROM measured GROUP BY ALL)
+SELECT measured.*, CAST(CASE divisor WHEN 1 THEN quantity ELSE quantity // divisor END AS BIGINT) AS weight
+FROM measured JOIN totals USING (driver, per, scope, day, within)"""
 
-
-_ALLOCATED = f"tenant, {_POOL_COLUMNS}, method, rule_name, effective, billed, method_id, ratio, unit, quantity"
 
 _DIRECT = f"""
-CREATE OR REPLACE TABLE allocated AS
-SELECT tenant, {_POOL_COLUMNS}, CASE WHEN tenant IS NULL THEN 'residual' ELSE 'direct' END AS method, rule_name,
-  effective, billed, CAST(NULL AS VARCHAR) AS method_id, CAST(NULL AS DOUBLE) AS ratio, CAST(NULL AS VARCHAR) AS unit,
-  CAST(NULL AS DOUBLE) AS quantity
-FROM pools WHERE kind IN ('direct', 'residual') AND (effective <> 0 OR billed <> 0)"""
+CREATE OR REPLACE TABLE people AS
+SELECT CAST(row_number() OVER (ORDER BY tenant) AS INTEGER) AS number, tenant
+FROM (SELECT tenant FROM held WHERE tenant IS NOT NULL UNION SELECT key FROM weights);
+UPDATE cells SET method = kind WHERE kind NOT IN {_SHARED};
+CREATE OR REPLACE TABLE entries AS
+SELECT coalesce(number, {NOBODY}) AS tenant, cell, {", ".join(AMOUNTS)}
+FROM held JOIN cells USING (cell) LEFT JOIN people ON people.tenant = held.tenant
+WHERE kind NOT IN {_SHARED} AND (effective <> 0 OR billed <> 0 OR coalesce(quantity, 0) <> 0)"""
 
 
-def _parts(source: str, columns: str) -> str:
-    """Each row of `source` (part_of, key, weight, total, two costs) with its largest-remainder parts."""
-    costs = ("effective", "billed")
-    divided = ", ".join(
-        f"abs({cost}) * weight // total AS {cost}_floor, abs({cost}) * weight % total AS {cost}_rest" for cost in costs
-    )
-    rounded = ", ".join(
-        f"""CASE WHEN {cost} < 0 THEN -1 ELSE 1 END * ({cost}_floor + CASE WHEN
-    row_number() OVER (PARTITION BY part_of ORDER BY {cost}_rest DESC, key)
-      <= abs({cost}) - sum({cost}_floor) OVER (PARTITION BY part_of) THEN 1 ELSE 0 END) AS {cost}"""
-        for cost in costs
-    )
-    return f"SELECT {columns}, {rounded} FROM (SELECT *, {divided} FROM ({source}))"
-
-
-def _split_features(window: str) -> str:
-    """Pools of cascades among features, unless the charge names its own; other pools pass through."""
-    joined = f"""
-    SELECT shared.* EXCLUDE (feature, part_of), part_of, weight.key AS key, weight.key AS feature, weight, total
-    FROM shared JOIN feature_weights AS weight
-      ON weight.driver = cascade AND weight.per = shared.per
-      AND weight.day = CASE shared.per WHEN 'day' THEN shared.day ELSE {window} END
-    WHERE shared.feature IS NULL"""
-    columns = (
-        "part_of AS origin, rule, rule_name, kind, cascade, per, day, day_end, service, feature, environment,"
-        " charge_category, sub_account, invoice, currency, feature AS within,"
-        " CAST(weight AS DOUBLE) / CAST(total AS DOUBLE) AS ratio"
-    )
+def windows(which: str) -> str:
+    """The statements that number the windows of some drivers, and their weights in order of window and tenant."""
+    columns = "driver, per, scope, day, within"
     return f"""
-CREATE OR REPLACE TABLE shared AS
-SELECT row_number() OVER () AS part_of, * FROM pools
-WHERE kind IN ('driver', 'even', 'proxy') AND (effective <> 0 OR billed <> 0);
-CREATE OR REPLACE TABLE features AS {_parts(joined, columns)};
-CREATE OR REPLACE TABLE shares AS
-SELECT row_number() OVER () AS part_of, * FROM (
-  SELECT * EXCLUDE (origin) FROM features WHERE effective <> 0 OR billed <> 0
-  UNION ALL BY NAME
-  SELECT rule, rule_name, kind, cascade, per, {_POOL_COLUMNS}, CASE WHEN cascade IS NOT NULL THEN feature END AS within,
-    CAST(1 AS DOUBLE) AS ratio, effective, billed
-  FROM shared WHERE part_of NOT IN (SELECT origin FROM features)
-)"""
+CREATE OR REPLACE TABLE windows AS
+SELECT CAST(row_number() OVER (ORDER BY {columns}) AS INTEGER) AS number, {columns}
+FROM (SELECT DISTINCT {columns} FROM weights WHERE {which});
+CREATE OR REPLACE TABLE weighed AS
+SELECT windows.number AS window, people.number AS tenant, weight, quantity
+FROM weights JOIN windows USING ({columns}) JOIN people ON people.tenant = key
+WHERE weight > 0 ORDER BY 1, 2"""
 
 
-def _shared(links: list[_Link], which: str, window: str) -> str:
-    """Each share with the first driver of its rule that measures anything in its window."""
-    rows = [
-        f"({link.rule}, {link.order}, {literal(link.driver)}, {literal(link.per)}, {literal(link.scope)},"
-        f" {literal(link.unit)}, {link.scale})"
-        for link in links
-    ]
+def pools_of(method: str) -> str:
+    """The query for the pools that are shared by the tenants' cost, or by their use."""
     return f"""
-CREATE OR REPLACE TABLE chosen AS
-WITH links(rule, step, driver, per, scope, unit, scale) AS (
-    {_values(rows, "INTEGER", "INTEGER", *["VARCHAR"] * 4, "INTEGER")}),
-  measured AS (SELECT DISTINCT driver, per, scope, day, within FROM weights)
-SELECT shares.*, links.driver, links.per AS driver_per, links.scope, links.unit, links.scale,
-  measured.day AS driver_day, measured.within AS driver_within
-FROM shares JOIN links ON links.rule = shares.rule
-JOIN measured ON measured.driver = links.driver AND measured.per = links.per AND measured.scope = links.scope
-  AND measured.day = CASE links.per WHEN 'day' THEN shares.day ELSE {window} END
-  AND measured.within = CASE links.scope WHEN 'feature' THEN shares.within WHEN 'currency' THEN currency ELSE '' END
-WHERE {which}
-QUALIFY row_number() OVER (PARTITION BY part_of ORDER BY step) = 1;
-INSERT INTO allocated
-SELECT NULL, {_POOL_COLUMNS}, 'residual', rule_name, effective, billed, NULL, NULL, NULL, NULL
-FROM shares WHERE {which} AND part_of NOT IN (SELECT part_of FROM chosen)"""
+SELECT cell, rule, day, feature, currency, {", ".join(whole(amount) for amount in AMOUNTS)}
+FROM held JOIN cells USING (cell)
+WHERE {method} AND (effective <> 0 OR billed <> 0 OR coalesce(quantity, 0) <> 0) ORDER BY cell"""
 
 
-_WEIGHED_SHARES = """
-    SELECT chosen.* EXCLUDE (ratio), chosen.ratio AS feature_ratio, weights.key, weight, total, weights.quantity
-    FROM chosen JOIN weights ON weights.driver = chosen.driver AND weights.per = driver_per
-      AND weights.scope = chosen.scope AND weights.day = driver_day AND weights.within = driver_within"""
+IN_ORDER = """
+CREATE OR REPLACE TABLE ordered AS FROM entries ORDER BY tenant, cell;
+CREATE OR REPLACE TABLE details AS FROM details ORDER BY tenant, told;
+DROP TABLE entries;
+ALTER TABLE ordered RENAME TO entries"""
+"""The statements that put entries in order of tenant and cell."""
 
-_SHARE_COLUMNS = f"""key AS tenant, {_POOL_COLUMNS}, rule_name,
-    CASE driver WHEN '{EVEN}' THEN 'even' WHEN '{EFFECTIVE_COST}' THEN 'proxy' ELSE 'driver' END AS method,
-    CASE WHEN scope = 'feature' THEN cascade || ' > ' || driver ELSE driver END || ' per ' || driver_per AS method_id,
-    feature_ratio * CAST(weight AS DOUBLE) / CAST(total AS DOUBLE) AS ratio, unit,
-    CAST(quantity AS DOUBLE) / power(10, scale) AS quantity"""
-
-_SPLIT = f"""
-INSERT INTO allocated
-SELECT {_ALLOCATED} FROM ({_parts(_WEIGHED_SHARES, _SHARE_COLUMNS)}) WHERE effective <> 0 OR billed <> 0"""
-
-
-def _cost_weights(window: str) -> str:
-    part = f"""
-    SELECT '{EFFECTIVE_COST}' AS driver, 'month' AS per, 'currency' AS scope, {window} AS day, currency AS within,
-      tenant AS key, sum(effective) AS quantity
-    FROM allocated WHERE tenant IS NOT NULL GROUP BY ALL HAVING sum(effective) > 0"""
-    return f"INSERT INTO weights {_weighed([part])}"
+ALLOCATED = f"""
+CREATE OR REPLACE VIEW allocated AS
+SELECT entries.tenant AS tenant_number, people.tenant, day, day_end, {_TEXTS},
+  CASE entries.tenant WHEN {NOBODY} THEN 'residual' ELSE method END AS method, rule_name, {", ".join(AMOUNTS)},
+  method_id, cells.told, text AS details
+FROM entries JOIN cells USING (cell) LEFT JOIN people ON people.number = entries.tenant
+LEFT JOIN details ON details.told = cells.told AND details.tenant = entries.tenant"""
+"""What came of the month, row by row: a tenant's, or the residual where it is NULL."""
 
 
 def _values(rows: list[str], *types: str) -> str:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from tenantscope_core.stores.schemas import MONEY, Dataset
 
+from tenantscope_cost_explorer.allocation import NOBODY
 from tenantscope_cost_explorer.charges import literal
 from tenantscope_cost_explorer.rules import RuleSet
 
@@ -58,32 +59,39 @@ class InvoiceSum:
         return self.billed - self.allocated - self.residual
 
 
-UNBALANCED = """
+_SUMS = "sum(effective) AS effective, sum(billed) AS billed, sum(quantity) AS quantity"
+SUMS = f"""
+CREATE OR REPLACE TABLE sums AS
+SELECT rule_name, invoice, currency, given, {_SUMS}
+FROM (SELECT cell, tenant <> {NOBODY} AS given, {_SUMS} FROM entries GROUP BY ALL) JOIN cells USING (cell)
+GROUP BY ALL"""
+"""What came to tenants and what did not, by rule and invoice."""
+
+UNBALANCED = f"""
 SELECT coalesce(bill.invoice, found.invoice) FROM bill
 FULL JOIN (
-  SELECT invoice, currency, sum(effective) AS effective, sum(billed) AS billed FROM allocated GROUP BY ALL
+  SELECT invoice, currency, {_SUMS} FROM sums GROUP BY ALL
 ) AS found
   ON found.invoice = bill.invoice AND found.currency = bill.currency
-WHERE coalesce(CAST(bill.effective * 1000000000000 AS HUGEINT), 0) <> coalesce(found.effective, 0)
-  OR coalesce(CAST(bill.billed * 1000000000000 AS HUGEINT), 0) <> coalesce(found.billed, 0)
+WHERE coalesce(bill.effective, 0) <> coalesce(found.effective, 0)
+  OR coalesce(bill.billed, 0) <> coalesce(found.billed, 0)
+  OR coalesce(bill.quantity, 0) <> coalesce(found.quantity, 0)
 ORDER BY 1"""
-"""The invoices whose allocated and residual rows do not sum to the bill; there must be none."""
+"""The invoices whose allocated and residual rows do not sum to the bill; there must be none.
+
+The sum of quantities, in whatever units, means nothing, but none must get lost.
+"""
 
 
-def money(number: str) -> str:
-    """Whole units of 10^-12 as DECIMAL(38,12)."""
-    return f"(CAST({number} AS DECIMAL(38,0)) * CAST(0.000000000001 AS DECIMAL(12,12)))"
-
-
-ALLOCATED_ROWS = f"""
-SELECT tenant AS tenant_id, day AS "ChargePeriodStart", day_end AS "ChargePeriodEnd", service AS "ServiceName",
-  feature AS "x_Feature", environment AS "x_Environment", charge_category AS "ChargeCategory",
-  sub_account AS "SubAccountId", invoice AS "InvoiceId", currency AS "BillingCurrency", method AS "x_Method",
-  rule_name AS "x_Rule", {money("effective")} AS "EffectiveCost", {money("billed")} AS "BilledCost",
-  method_id AS "AllocatedMethodId",
-  CASE WHEN ratio IS NOT NULL THEN '{{"Elements":[{{"AllocatedRatio":' || ratio || ',"UsageUnit":' || to_json(unit)
-    || ',"UsageQuantity":' || quantity || '}}]}}' END AS "AllocatedMethodDetails"
-FROM allocated ORDER BY tenant, service, day"""
+ALLOCATED_ROWS = """
+SELECT tenant_number, tenant AS tenant_id, day AS "ChargePeriodStart", day_end AS "ChargePeriodEnd",
+  service AS "ServiceName", feature AS "x_Feature", environment AS "x_Environment", charge_category AS "ChargeCategory",
+  charge_class AS "ChargeClass", charge_frequency AS "ChargeFrequency", sub_account AS "SubAccountId",
+  invoice AS "InvoiceId", currency AS "BillingCurrency", method AS "x_Method", rule_name AS "x_Rule",
+  effective AS "EffectiveCost", billed AS "BilledCost",
+  quantity AS "ConsumedQuantity", unit AS "ConsumedUnit", method_id AS "AllocatedMethodId",
+  details AS "AllocatedMethodDetails"
+FROM allocated"""
 """The rows of `allocated_cost`; FOCUS says how one origin charge was shared in AllocatedMethodDetails."""
 
 
@@ -98,27 +106,27 @@ SELECT 'rules' AS "Section", {literal(rules.version)} AS "Name", 0 AS "Position"
   {literal(rules.text)} AS "Detail"
 UNION ALL
 SELECT 'rule', coalesce(consumed.rule_name, ''), coalesce(rule, 1000000), kind, consumed.currency, charges,
-  {money("consumed.effective")}, {money("consumed.billed")},
-  {money("coalesce(given.effective, 0)")}, {money("coalesce(given.billed, 0)")},
-  {money("coalesce(kept.effective, 0)")}, {money("coalesce(kept.billed, 0)")}, NULL
+  consumed.effective, consumed.billed,
+  coalesce(given.effective, 0), coalesce(given.billed, 0),
+  coalesce(kept.effective, 0), coalesce(kept.billed, 0), NULL
 FROM consumed
-LEFT JOIN ({_sums("rule_name", "tenant IS NOT NULL")}) AS given
+LEFT JOIN ({_sums("rule_name", "given")}) AS given
   ON given.rule_name IS NOT DISTINCT FROM consumed.rule_name AND given.currency = consumed.currency
-LEFT JOIN ({_sums("rule_name", "tenant IS NULL")}) AS kept
+LEFT JOIN ({_sums("rule_name", "NOT given")}) AS kept
   ON kept.rule_name IS NOT DISTINCT FROM consumed.rule_name AND kept.currency = consumed.currency
 UNION ALL
-SELECT 'invoice', bill.invoice, 0, NULL, bill.currency, charges, bill.effective, bill.billed,
-  {money("coalesce(given.effective, 0)")}, {money("coalesce(given.billed, 0)")},
-  {money("coalesce(kept.effective, 0)")}, {money("coalesce(kept.billed, 0)")}, NULL
+SELECT 'invoice', bill.invoice, 0, NULL, bill.currency, CAST(charges AS BIGINT), bill.effective, bill.billed,
+  coalesce(given.effective, 0), coalesce(given.billed, 0),
+  coalesce(kept.effective, 0), coalesce(kept.billed, 0), NULL
 FROM bill
-LEFT JOIN ({_sums("invoice", "tenant IS NOT NULL")}) AS given
+LEFT JOIN ({_sums("invoice", "given")}) AS given
   ON given.invoice = bill.invoice AND given.currency = bill.currency
-LEFT JOIN ({_sums("invoice", "tenant IS NULL")}) AS kept
+LEFT JOIN ({_sums("invoice", "NOT given")}) AS kept
   ON kept.invoice = bill.invoice AND kept.currency = bill.currency"""
 
 
 def _sums(by: str, which: str) -> str:
     return (
-        f"SELECT {by}, currency, sum(effective) AS effective, sum(billed) AS billed FROM allocated"
+        f"SELECT {by}, currency, sum(effective) AS effective, sum(billed) AS billed FROM sums"
         f" WHERE {which} GROUP BY ALL"
     )

@@ -10,13 +10,14 @@ from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.dataset_writer import Part
 from tenantscope_core.stores.rollup import Refused
 from tenantscope_core.stores.schemas import FEATURE_USAGE, LLM_USAGE, USAGE
-from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, copy_part, listed, tenant_parts
+from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, copy_part, listed, numbered_parts
 
-from tenantscope_cost_explorer.allocation import SUM_THE_BILL, compile_allocation
+from tenantscope_cost_explorer.allocation import SUM_THE_BILL, gather
 from tenantscope_cost_explorer.report import ALLOCATED_ROWS, UNBALANCED, report_rows
 from tenantscope_cost_explorer.rules import RuleSet
 from tenantscope_cost_explorer.saving_evidence import UNTIED, evidence_rows
 from tenantscope_cost_explorer.sources.focus import BillFile, billing_months, create_charges, require_readable
+from tenantscope_cost_explorer.sources.shares import apportion
 
 if TYPE_CHECKING:
     import duckdb
@@ -89,10 +90,11 @@ def _allocate(
         typed = ", ".join(f'CAST({name if paths else "NULL"} AS {kind}) AS "{name}"' for name, kind in columns.items())
         connection.execute(f"CREATE TEMP VIEW {dataset.name} AS SELECT {typed}{source}")
     try:
-        for step in compile_allocation(rules, month.first_day):
+        for step in gather(rules, month.first_day):
             connection.execute(step.sql)
             if step.title == SUM_THE_BILL:
                 _require_complete(connection, bill)
+        apportion(connection, rules, month.first_day)
     except duckdb.Error as error:
         if not isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
             require_readable(connection, bill)
@@ -106,16 +108,23 @@ def _allocate(
 
 
 def _require_complete(connection: "duckdb.DuckDBPyConnection", bill: Sequence[BillFile]) -> None:
-    charges, readable = connection.execute("SELECT sum(charges), sum(readable) FROM bill").fetchall()[0]
-    if charges != readable:
+    (unreadable,) = connection.execute("SELECT sum(unreadable) FROM bill").fetchall()[0]
+    if unreadable:
         require_readable(connection, bill)
         raise DataFault("The bill changed while it was read; run this again.")
 
 
 def _write(connection: "duckdb.DuckDBPyConnection", rules: RuleSet, out: Path) -> Allocated:
+    out.mkdir(parents=True, exist_ok=True)
     connection.execute("SET preserve_insertion_order = true")
-    connection.execute(f"CREATE TABLE rows AS {ALLOCATED_ROWS}")
-    tenants, fleet = tenant_parts(connection, "rows", out)
+    connection.execute(f"CREATE VIEW rows AS {ALLOCATED_ROWS}")
+    counts = connection.execute(
+        "SELECT number, people.tenant, count(*) FROM entries JOIN people ON number = entries.tenant"
+        " GROUP BY ALL ORDER BY 1"
+    ).fetchall()
+    all_rows = connection.execute("SELECT count(*) FROM entries").fetchall()[0][0]
+    tenants = numbered_parts(connection, "rows", counts, out)
+    fleet = copy_part(connection, "SELECT * EXCLUDE (tenant_number) FROM rows", out / "fleet.parquet", all_rows)
     charges = connection.execute("SELECT coalesce(sum(charges), 0) FROM bill").fetchall()[0][0]
     return Allocated(
         tenants=tenants,

@@ -282,10 +282,8 @@ def _written(
     connection: "duckdb.DuckDBPyConnection", kind: LogFormat, rules: LogRules, routes: Sequence[Route], out: Path
 ) -> Counted:
     connection.execute("SET preserve_insertion_order = true")
-    connection.execute("CREATE TEMP TABLE usage_rows AS SELECT * FROM usage ORDER BY tenant_id, day, metric")
-    connection.execute(
-        "CREATE TEMP TABLE feature_rows AS SELECT * FROM features ORDER BY tenant_id, day, feature, action"
-    )
+    connection.execute("CREATE TABLE usage_rows AS SELECT * FROM usage ORDER BY tenant_id, day, metric")
+    connection.execute("CREATE TABLE feature_rows AS SELECT * FROM features ORDER BY tenant_id, day, feature, action")
     report = report_rows(kind=kind, rules=rules.version, routes="learned" if rules.routes is None else "given")
     connection.execute(f"CREATE TEMP TABLE report AS {report}")
     counts = connection.execute(
