@@ -18,8 +18,8 @@ JOBS = (
     ("memory", "migrate"),
     ("pricing", "publish-book", str(PRICE_BOOK), "--commit"),
     ("metrics-logs", "rollup"),
-    ("cost-explorer", "rollup"),
     ("pricing", "rollup"),
+    ("cost-explorer", "rollup"),
 )
 """In this order: each reads what those before it wrote. What is done already is skipped by the job itself."""
 

@@ -48,6 +48,7 @@ HANDLES: Mapping[str, Mapping[str, Handle]] = {
     "manage_tenant_user": {"user_id": Handle("list_tenant_users", "users.0.user_id", {"role": "member"})},
     "list_tenant_resources": {"cursor": Handle("list_tenant_resources", "next_cursor", {"limit": 2})},
     "rank_tenants_by_cost": {"cursor": Handle("rank_tenants_by_cost", "next_cursor", {"limit": 2})},
+    "get_margins": {"cursor": Handle("get_margins", "next_cursor", {"limit": 2})},
     "list_tenant_activity": {"cursor": Handle("list_tenant_activity", "next_cursor", {"limit": 2})},
     "get_conversation": {
         "cursor": Handle("get_conversation", "next_cursor", {"part": "whole", "max_tokens": 60}),

@@ -16,6 +16,12 @@ RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
 MONTHS = ("2026-08", "2026-09", "2026-10")
 
 
+MARGIN_OF_A_TIER = """
+  tenant_id, 'USD' AS currency, 0 AS revenue, 0 AS cost, 0 AS margin, tier, NULL::VARCHAR AS persona,
+  NULL::VARCHAR AS plan"""
+"""Nothing but the tier is read from margins."""
+
+
 @dataclass(frozen=True)
 class SavingCompany:
     """A bucket with all that savings are found in, and what is true of it."""
@@ -44,7 +50,7 @@ async def committed(cloud: Cloud, bucket: str, folder: Path, made: Path) -> Savi
                 f"read_csv('{made}/s3/raw/revenue/month={month}/revenue.csv', types = {{'amount': 'DECIMAL(38,12)'}})"
             )
             await _commit(company, connection, "revenue", month, f"FROM {invoiced}")
-            await _commit(company, connection, "margin", month, "FROM tier")
+            await _commit(company, connection, "margin", month, f"SELECT {MARGIN_OF_A_TIER} FROM tier")
     url = str(made / "s3/raw/billing")
     await company.roll_up(RULES.read_text(), *map(Month.parse, MONTHS), url=url)
     return SavingCompany(company, truth, made)

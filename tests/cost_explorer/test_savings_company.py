@@ -17,9 +17,7 @@ from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
-from tenantscope_cost_explorer.sources.costs import Costs
-from tenantscope_cost_explorer.sources.open import Sources
-from tenantscope_cost_explorer.sources.savings import SavingFacts
+from tenantscope_cost_explorer.sources.open import sources_of
 from tenantscope_cost_explorer.tools.suggest_savings import suggest_savings
 from tenantscope_sandbox.company.generate import generate
 
@@ -34,8 +32,7 @@ async def company(shared_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory)
 async def provider(company: SavingCompany, tmp_path: Path) -> AsyncIterator[Asker]:
     reader = DatasetReader(company.rolled.bucket, clock=Clock())
     cache = ObjectCache(tmp_path / "cache", max_bytes=1 << 26)
-    engine = DuckDbEngine(reader, cache)
-    yield Asker(Sources(Costs(reader, engine), SavingFacts(reader, engine)), company.rolled.aws, most_bytes=25_000)
+    yield Asker(sources_of(reader, DuckDbEngine(reader, cache)), company.rolled.aws, most_bytes=25_000)
     cache.close()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from cost_explorer.saving_company import MARGIN_OF_A_TIER
 from cost_explorer.test_rollup import Company
 from fixtures.asking import ABOUT_2000_TOKENS, Asker
 from fixtures.clock import Clock
@@ -20,9 +21,7 @@ from tenantscope_core.stores.object_cache import ObjectCache
 from tenantscope_core.tool.outcome import MAX_ANSWER_BYTES
 from tenantscope_cost_explorer.rules_file import parse_rules
 from tenantscope_cost_explorer.saving_evidence import LISTED, evidence_rows
-from tenantscope_cost_explorer.sources.costs import Costs
-from tenantscope_cost_explorer.sources.open import Sources
-from tenantscope_cost_explorer.sources.savings import SavingFacts
+from tenantscope_cost_explorer.sources.open import Sources, sources_of
 from tenantscope_cost_explorer.tools.suggest_savings import suggest_savings
 
 AUGUST, SEPTEMBER = Month(2026, 8), Month(2026, 9)
@@ -64,9 +63,10 @@ OTHERS: Mapping[str, str] = {
       SELECT tags['tenant'] AS tenant_id, 'plan' AS plan, 'fee' AS line,
         (CASE WHEN hash(resource) % 5 = 0 THEN 1 ELSE 60 END)::DECIMAL(38,12) AS amount, 'USD' AS currency
       FROM charges WHERE currency = 'EUR'""",
-    "margin": """
-      SELECT tags['tenant'] AS tenant_id, 'tier-' || (hash(resource) % 3) AS tier FROM charges
-      WHERE currency = 'EUR'""",
+    "margin": f"""
+      SELECT {MARGIN_OF_A_TIER} FROM (
+        SELECT tags['tenant'] AS tenant_id, 'tier-' || (hash(resource) % 3) AS tier FROM charges
+        WHERE currency = 'EUR')""",
 }  # fmt: skip
 
 
@@ -92,8 +92,7 @@ async def crowd(shared_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -
 
 def sources(company: Company, cache: ObjectCache) -> Sources:
     reader = DatasetReader(company.bucket, clock=Clock())
-    engine = DuckDbEngine(reader, cache)
-    return Sources(Costs(reader, engine), SavingFacts(reader, engine))
+    return sources_of(reader, DuckDbEngine(reader, cache))
 
 
 @pytest.fixture

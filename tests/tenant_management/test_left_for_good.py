@@ -24,7 +24,7 @@ from tenantscope_tenant_management.sources.holdings.objects import Objects
 
 LEAVER, SUSPENDED = "globex", "tundra"
 CALLERS = ("acme", "acme_corp", "Acme-2", LEAVER, SUSPENDED)
-DATASETS = ("usage", "feature_usage", "allocated_cost", "revenue", "price_book")
+DATASETS = ("usage", "feature_usage", "allocated_cost", "revenue", "margin", "price_book")
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -52,9 +52,9 @@ def roll_up(sandbox: Sandbox, folder: Path, *words: str, price: Decimal = Decima
     prices.write_text(book)
     command, _ = rollup_of(sandbox, folder, price=price)
     run_job(sandbox, "metrics-logs", "rollup", "--rules", str(rules), *words)
-    run_job(sandbox, "cost-explorer", *command[1:], *words)
     run_job(sandbox, "pricing", "publish-book", str(prices), "--commit")
     run_job(sandbox, "pricing", "rollup", *words)
+    run_job(sandbox, "cost-explorer", *command[1:], *words)
 
 
 def fleet(sandbox: Sandbox, folder: Path, dataset: str, select: str = "FROM rows") -> Rows:

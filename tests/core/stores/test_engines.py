@@ -359,6 +359,8 @@ async def test_with_s3_down_cached_months_still_answer(world: World):
         schemas.LLM_USAGE,
         schemas.REVENUE,
         schemas.ALLOCATED_COST,
+        schemas.MARGIN,
+        schemas.SEGMENTS,
     ],
     ids=lambda dataset: dataset.name,
 )

@@ -100,3 +100,18 @@ def test_rounding_keeps_the_exact_sum() -> None:
 )
 def test_money_is_written_with_twelve_places(amount: int, text: str) -> None:
     assert arithmetic.money(amount) == text
+
+
+def test_features_cost_what_names_them_and_the_whole_platform(
+    sql: duckdb.DuckDBPyConnection, truth: dict[str, Any]
+) -> None:
+    named = sql.execute(
+        "SELECT strftime(BillingPeriodStart, '%Y-%m'), sum(effective) FROM bill"
+        " WHERE Tags['feature'] IS NOT NULL OR Tags['shared'] = 'platform' GROUP BY ALL"
+    ).fetchall()
+    assert len(named) == 12
+    for month, cost in named:
+        features = truth["feature_costs"][month]
+        assert abs(sum(Decimal(split["total"]) for split in features.values()) - cost) < Decimal("1e-10")
+        for split in features.values():
+            assert Decimal(split["total"]) == sum(Decimal(value) for name, value in split.items() if name != "total")

@@ -81,6 +81,7 @@ class TenantCost(Answer):
     active: bool | None = Field(default=None, description="Whether it used anything; left out where unknown.")
     direct: Amount = Field(description="Charges that are its own.")
     shared: Amount = Field(description="Its part of shared charges.")
+    of_inactive: Amount | None = Field(default=None, description="Of shared: inactive tenants' cost.")
     total: Amount = Field(description="direct + shared.")
     percent: float | None = Field(default=None, description="Share of the bill.")
     before: Amount | None = Field(default=None, description="Total in the period before.")
@@ -113,6 +114,8 @@ class TenantRanking(Answer):
     tenant_count: int = Field(description="Tenants that match, listed or not.")
     active_tenants: int | None = Field(default=None, description="Tenants with cost and with use in the period.")
     inactive_tenants: int | None = Field(default=None, description="Tenants with cost and without use.")
+    inactive_cost: Amount | None = Field(default=None, description="What they cost; left out where unknown.")
+    inactive: str = Field(description="apart, or shared_among_active: divided by these in proportion to their cost.")
     truncated: bool
     next_cursor: str | None = Field(default=None, description="Pass as `cursor` for the next page.")
     freshness: Freshness

@@ -6,6 +6,7 @@ from pathlib import Path
 from tenantscope_core.credentials.session import TenantSession
 from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_core.serving.job_output import say
+from tenantscope_core.serving.open_datasets import open_datasets
 from tenantscope_core.serving.owned_files import read_owned
 from tenantscope_core.serving.rollup_words import add_rollup_words, rolled, rollup_folder
 from tenantscope_core.serving.spec import Runtime
@@ -20,11 +21,12 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
 
     from tenantscope_cost_explorer.rollup import Rollup  # not loaded by a server that only answers
     from tenantscope_cost_explorer.sources.billing import open_bill
+    from tenantscope_cost_explorer.sources.margin_rollup import MarginRollup
 
     settings = runtime.settings
     rules = load_rules(arguments.rules or settings.allocation_rules)
     url = arguments.billing_url or settings.billing_url or f"s3://{settings.datasets_bucket}/raw/billing/focus/data/"
-    with rollup_folder(settings) as folder:
+    with rollup_folder(settings) as folder, open_datasets(runtime) as datasets:
         work = Rollup(
             aws,
             settings.datasets_bucket,
@@ -36,7 +38,18 @@ async def rollup(runtime: Runtime[Settings], aws: TenantSession, arguments: argp
             say=say,
             limits=Limits(settings.rollup_memory, settings.rollup_threads),
         )
-        return await rolled(work, arguments)
+        failed = await rolled(work, arguments)
+        margins = MarginRollup(
+            aws,
+            settings.datasets_bucket,
+            datasets.engine,
+            registry=settings.tenants_table,
+            folder=folder,
+            clock=runtime.clock,
+            say=say,
+            limits=Limits(settings.rollup_memory, settings.rollup_threads),
+        )
+        return max(failed, await rolled(margins, arguments, what="margins"))
 
 
 def load_rules(path: Path | None) -> RuleSet:

@@ -11,8 +11,9 @@ from tenantscope_cost_explorer.tools import TOOLS
 INSTRUCTIONS = """\
 What each tenant of this SaaS company costs on the cloud bill. Costs are EffectiveCost; parts sum to the total shown.
 A tenant's caller sees its own allocated cost; the provider's sees the fleet, or one tenant named in tenant_id.
-Begin with get_costs. The provider finds expensive tenants with rank_tenants_by_cost, and how the bill was shared and
-tied to its invoices with get_allocation_report; suggest_savings says what to do about it."""
+Begin with get_costs. The provider finds expensive tenants with rank_tenants_by_cost, those that lose money with
+get_margins, dear features with get_feature_unit_costs, and how the bill was shared and tied to its invoices with
+get_allocation_report. suggest_savings says what to do about it."""
 
 SERVER: ServerSpec[Settings, Sources] = ServerSpec(
     name="cost-explorer",

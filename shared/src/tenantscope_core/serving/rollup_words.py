@@ -45,8 +45,8 @@ def rollup_folder(settings: RollupSettings) -> Generator[Path]:
         yield Path(folder)
 
 
-async def rolled(work: Rolling, arguments: Namespace) -> int:
-    """Do what was asked for and print what became of the months; 1 where one failed."""
+async def rolled(work: Rolling, arguments: Namespace, *, what: str = "rollup") -> int:
+    """Do what was asked for and print what became of the months of `what`; 1 where one failed."""
     from tenantscope_core.stores.rollup import Outcome, Request  # not loaded by a server that only answers
 
     months = tuple(arguments.month) if arguments.month and not arguments.all else None
@@ -54,7 +54,7 @@ async def rolled(work: Rolling, arguments: Namespace) -> int:
     if arguments.sweep:
         print(f"swept {await work.sweep():,} objects of earlier runs")  # noqa: T201
     counts = {outcome: sum(one is outcome for one in outcomes.values()) for outcome in Outcome}
-    print("rollup: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))  # noqa: T201
+    print(f"{what}: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))  # noqa: T201
     return 1 if counts[Outcome.FAILED] else 0
 
 

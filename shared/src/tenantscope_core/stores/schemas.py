@@ -75,3 +75,19 @@ ALLOCATED_COST = Dataset(
         "AllocatedMethodDetails": "VARCHAR",
     },
 )
+
+MARGIN = Dataset(
+    "margin",
+    {
+        "currency": "VARCHAR",
+        "revenue": MONEY,
+        "cost": MONEY,
+        "margin": MONEY,
+        "tier": "VARCHAR",
+        "persona": "VARCHAR",
+        "plan": "VARCHAR",
+    },
+)
+"""One row for each tenant and currency of a month; the fleet's has one without a tenant for what is nobody's cost."""
+
+SEGMENTS = Dataset("segments", {"persona": "VARCHAR", "distance": "DOUBLE", "drivers": "VARCHAR"})

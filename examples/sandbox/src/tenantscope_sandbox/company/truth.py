@@ -16,7 +16,7 @@ import numpy as np
 from . import activity, tenants
 from .bill import invoice_totals
 from .charges import Charges, Kind
-from .features import ASSISTANT_LAUNCH, FEATURES
+from .features import ASSISTANT_LAUNCH, FEATURE_NAMES, FEATURES
 from .periods import DAYS, MONTHS, first_day
 from .skus import COST_SCALE, SKUS
 from .tenants import TENANT_IDS, TENANTS
@@ -142,6 +142,33 @@ def allocate(parts: Sequence[Charges], usage: Usage, month: str) -> dict[Cell, F
     return cells
 
 
+def by_feature(parts: Sequence[Charges], usage: Usage, month: str) -> dict[Cell, Fraction]:
+    """One month's EffectiveCost in 1e-10 dollars by feature, kind of charge and service; '' is what no feature has.
+
+    A charge that was made for one feature is that feature's; the platform is shared by the features' bytes.
+    """
+    number = MONTHS.index(month)
+    size: dict[str, int] = defaultdict(int)
+    for _, feature, _, bytes_sent in usage.features[month]:
+        size[feature] += bytes_sent
+    platform = _shares(size)
+    cells: dict[Cell, Fraction] = defaultdict(Fraction)
+    for part in parts:
+        chosen = part.month == number
+        columns = np.stack((part.sku[chosen], part.feature[chosen], part.effective[chosen]), axis=1)
+        rows: list[list[int]] = columns.tolist()
+        for sku, feature, cost in rows:
+            service = SKUS[sku].service
+            if feature >= 0:
+                cells[FEATURE_NAMES[feature], part.kind, service] += cost
+            elif part.kind == "platform":
+                for name, share in platform.items():
+                    cells[name, part.kind, service] += cost * share
+            else:
+                cells["", part.kind, service] += cost
+    return cells
+
+
 def rounded(cells: Mapping[Cell, Fraction]) -> dict[Cell, int]:
     """Cells in 1e-12 dollars, rounded so that their sum is the exact sum (largest remainder)."""
     scale = PLACES // COST_SCALE
@@ -185,6 +212,18 @@ def _month(parts: Sequence[Charges], usage: Usage, month: str) -> dict[str, Any]
             tenant: {name: money(value) for name, value in sorted(split.items())}
             for tenant, split in sorted(services.items())
         },
+    }
+
+
+def _feature_costs(parts: Sequence[Charges], usage: Usage, month: str) -> dict[str, dict[str, str]]:
+    """Money by feature: its total, and each service's part of it."""
+    services: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for (feature, _, service), amount in rounded(by_feature(parts, usage, month)).items():
+        services[feature][service] += amount
+    return {
+        feature: {"total": money(sum(split.values())), **{name: money(value) for name, value in sorted(split.items())}}
+        for feature, split in sorted(services.items())
+        if feature
     }
 
 
@@ -257,6 +296,7 @@ def describe(connection: duckdb.DuckDBPyConnection, parts: Sequence[Charges], ve
             for (account, month), total in invoice_totals(list(parts)).items()
         ],
         "billing": {month: _month(parts, usage, month) for month in MONTHS},
+        "feature_costs": {month: _feature_costs(parts, usage, month) for month in MONTHS},
         "revenue": revenue,
         "usage": _usage_of(usage),
         "savings": wasted(parts, usage.by_day),

@@ -6,17 +6,24 @@ from dataclasses import dataclass
 
 from tenantscope_core.serving.open_datasets import open_datasets
 from tenantscope_core.serving.spec import Runtime
+from tenantscope_core.stores.datasets import DatasetReader
+from tenantscope_core.stores.sql import SqlEngine
 
 from tenantscope_cost_explorer.settings import Settings
 from tenantscope_cost_explorer.sources.costs import Costs
+from tenantscope_cost_explorer.sources.feature_bills import FeatureBills
+from tenantscope_cost_explorer.sources.feature_use import FeatureUses
+from tenantscope_cost_explorer.sources.margins import Margins
 from tenantscope_cost_explorer.sources.savings import SavingFacts
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Committed costs, and what savings are found in."""
+    """Committed costs and margins, and what savings are found in."""
 
     costs: Costs
+    margins: Margins
+    features: FeatureBills
     savings: SavingFacts
 
 
@@ -24,4 +31,12 @@ class Sources:
 async def open_sources(runtime: Runtime[Settings]) -> AsyncGenerator[Sources]:
     """Open the sources; nothing is connected before the first call."""
     with open_datasets(runtime) as datasets:
-        yield Sources(Costs(datasets.reader, datasets.engine), SavingFacts(datasets.reader, datasets.engine))
+        yield sources_of(datasets.reader, datasets.engine)
+
+
+def sources_of(reader: DatasetReader, engine: SqlEngine) -> Sources:
+    """The sources over one reader of commits and one engine."""
+    uses = FeatureUses(reader, engine)
+    return Sources(
+        Costs(reader, engine), Margins(reader, engine, uses), FeatureBills(engine, uses), SavingFacts(reader, engine)
+    )

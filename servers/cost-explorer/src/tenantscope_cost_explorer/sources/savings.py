@@ -12,7 +12,7 @@ from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.results.periods import Month, Period
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.datasets import DatasetReader
-from tenantscope_core.stores.schemas import REVENUE, USAGE, Dataset
+from tenantscope_core.stores.schemas import MARGIN, REVENUE, USAGE, Dataset
 from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.windows import Window
 
@@ -29,9 +29,6 @@ FEWEST_DAYS = 14
 _GB = Decimal(10) ** 9
 _USED = "metric NOT LIKE 'storage%'"
 """What a tenant stores it stores without doing anything."""
-
-MARGIN = Dataset("margin", {"tier": "VARCHAR"})
-"""The tier of a tenant stands in its margins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,19 @@
 from typing import Annotated, Any
 
 from pydantic import Field
-from tenantscope_core.results.errors import NotFound
+from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.models import TenantRanking
-from tenantscope_cost_explorer.ranking import Order, Status, TenantSum, rank
+from tenantscope_cost_explorer.ranking import (
+    Inactive,
+    Order,
+    Status,
+    TenantSum,
+    inactive_cost,
+    rank,
+    shared_among_active,
+)
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
 
@@ -22,6 +30,9 @@ async def rank_tenants_by_cost(
     status: Annotated[
         Status, Field(description="active used something in the period, inactive cost money and used nothing.")
     ] = "all",
+    inactive: Annotated[
+        Inactive, Field(description="Keep inactive tenants' cost apart, or divide it among active ones by their cost.")
+    ] = "apart",
     currency: Annotated[
         str | None, Field(description="Billing currency; the one with the highest cost if left out.", max_length=16)
     ] = None,
@@ -38,25 +49,34 @@ async def rank_tenants_by_cost(
         raise NotFound(
             f"Nothing is committed for {window.period.before()}, so no change is known.", parameter="order_by"
         )
-    question: dict[str, Any] = {"period": str(window.period), "order": order_by, "status": status, "currency": currency}
+    if inactive == "shared_among_active" and status == "inactive":
+        raise InvalidArgument("Shared among active tenants, inactive ones have no cost to list.", parameter="status")
+    question: dict[str, Any] = {
+        "period": str(window.period), "order": order_by, "status": status, "inactive": inactive, "currency": currency
+    }  # fmt: skip
     start = call.cursors.start(cursor, question=question, version=window.runs)
     found, last_day = await costs.by_tenant(call.aws, window)
     active = await costs.active_tenants(call.aws, window.period)
-    if status != "all" and active is None:
-        raise NotFound(f"The usage of {window.period} is not committed, so activity is unknown.", parameter="status")
+    if active is None and (status != "all" or inactive != "apart"):
+        raise NotFound(
+            f"The usage of {window.period} is not committed, so activity is unknown.",
+            parameter="status" if status != "all" else "inactive",
+        )
     chosen = _currency(found, currency)
-    page = rank(
-        found[chosen],
-        active=active,
-        order=order_by,
-        status=status,
-        start=start,
-        limit=limit,
-        compare=bool(window.before),
-    )
+    sums, compare = found[chosen], window.before is not None
+    idle_cost = None if active is None else inactive_cost(sums, active)
+    if inactive == "shared_among_active" and active is not None:
+        if not any(one.tenant in active and one.total > 0 for one in sums):
+            raise NotFound("No active tenant has a cost, so there is nobody to divide among.", parameter="inactive")
+        active_before = await costs.active_tenants(call.aws, window.before) if window.before else None
+        compare = active_before is not None
+        if order_by == "change" and not compare:
+            raise NotFound("The usage of the period before is not committed.", parameter="order_by")
+        sums, status = shared_among_active(sums, active=active, active_before=active_before or frozenset()), "active"
+    page = rank(sums, active=active, order=order_by, status=status, start=start, limit=limit, compare=compare)
     return TenantRanking(
         period=str(window.period),
-        compared_with=str(window.before) if window.before else None,
+        compared_with=str(window.before) if compare else None,
         currency=chosen,
         other_currencies=sorted(name for name in found if name != chosen),
         bill=page.bill,
@@ -68,6 +88,8 @@ async def rank_tenants_by_cost(
         tenant_count=page.tenants,
         active_tenants=page.active,
         inactive_tenants=page.inactive,
+        inactive_cost=idle_cost,
+        inactive=inactive,
         truncated=page.more,
         next_cursor=call.cursors.following(start + limit, question=question, version=window.runs)
         if page.more
