@@ -109,7 +109,7 @@ def test_what_is_not_among_the_dearest_of_its_kind_is_one_sum(bill: duckdb.DuckD
         charge(bill, str(number), resource=f"i-{number}")
         charge(bill, "0.5", unit="Requests", sku=f"s{number}", currency="EUR")
     charge(bill, "-3", charge_category="Credit")
-    told = '"Section", "Kind", "BillingCurrency", "EffectiveCost", "Groups", "ResourceId"'
+    told = '"Section", "Kind", "BillingCurrency", "EffectiveCost", "Resources", "ResourceId"'
     where = "\"Section\" <> 'day'"
     found = rows(bill, told, where, listed=2)
     assert ("resource", "capacity", "USD", Decimal(8), 1, "i-8") in found

@@ -1,14 +1,15 @@
 """What the savings are found in: a month's bill by resource and by day, small whatever the bill's size.
 
-Rows of the Sections `resource` and `other` together are the bill's EffectiveCost. Of each Kind of charge and currency
-the `LISTED` groups with the most cost stand singly, the rest as sums without resource and tenant. A resource is told
-where it is paid by the time (`capacity`, `storage`); what is `metered`, `committed` (covered by a commitment),
-`unused` (paid for, covering nothing) or another `charge` is told by tenant, service and SKU.
+Rows of the Sections `resource` and `other` together are the bill's EffectiveCost. `resource` is what is paid by the
+time (the Kinds `capacity` and `storage`), resource by resource with its tenant: the `LISTED` with the most cost of each
+kind and currency. `other` are sums: of the resources beyond those, of what is `metered`, `committed` (covered by a
+commitment) or `unused` (paid for, covering nothing), and of every other `charge`.
 
 Rows of the Section `day` show part of that again, day by day: what is paid on demand in services for which there are
 commitments (`on_demand`), and what each commitment covers (`used`) or does not (`unused`).
 """
 
+from collections.abc import Collection
 from datetime import date
 
 from tenantscope_core.stores.schemas import MONEY, TENANT_ID, Dataset
@@ -18,7 +19,7 @@ from tenantscope_cost_explorer.rules import Direct, Method, RuleSet, Split
 from tenantscope_cost_explorer.saving_assumptions import PLANS
 
 LISTED = 5_000
-"""Groups of one kind of charge and currency that stand singly in a month."""
+"""Resources of one kind and currency that stand singly in a month."""
 
 SAVING_EVIDENCE = Dataset(
     "saving_evidence",
@@ -46,25 +47,35 @@ SAVING_EVIDENCE = Dataset(
         "ConsumedUnit": "VARCHAR",
         "ListCost": MONEY,
         "EffectiveCost": MONEY,
-        "Groups": "BIGINT",
+        "Resources": "BIGINT",
     },
 )
-"""Of the fleet only. Days and WeekendDays count the days with a charge; Groups are those that a row is the sum of."""
+"""Of the fleet only. Days and WeekendDays count the days with a charge; Resources are those in a row, where it is of any."""
 
-_KIND = """
+_HOURLY = "(contains(lower(unit), 'hour') OR contains(lower(unit), 'hr'))"
+_STORED = (
+    "contains(lower(unit), 'gb') AND"
+    f" ({_HOURLY} OR contains(lower(unit), 'mo') OR contains(lower(unit), 'day')) AND ("
+    + " OR ".join(f"contains(lower(description), '{word}')" for word in ("storage", "volume", "snapshot", "backup"))
+    + ")"
+)
+_KIND = f"""
 CASE WHEN commitment_status = 'Unused' THEN 'unused'
   WHEN commitment_status = 'Used' OR pricing_category = 'Committed' THEN 'committed'
   WHEN charge_category <> 'Usage' THEN 'charge'
-  WHEN regexp_matches(lower(unit), 'g(i)?b.*(hour|hr|mo|day)')
-    AND regexp_matches(lower(description), 'storage|volume|snapshot|backup') THEN 'storage'
-  WHEN regexp_matches(lower(unit), 'hour|hr') THEN 'capacity'
-  ELSE 'metered' END"""
-_SINGLY = (
-    "tenant_id, service, resource_type, resource, billing_account, sub_account, region, sku, description,"
-    " pricing_category, commitment, environment, method, unit"
-)
-_SUMMED = "service, billing_account, region, pricing_category, commitment, method, unit"
+  WHEN {_STORED} THEN 'storage' WHEN {_HOURLY} THEN 'capacity' ELSE 'metered' END"""
+_NAMED = "resource, sku, tenant_key, service, region, sub_account, unit, environment, rule"
+_AMONG_EQUALS = 2**20
+"""Places among groups of equal cost, which are many where every tenant has a database of the same size."""
+_ONLY_SINGLE = (
+    "ResourceType", "ResourceId", "SubAccountId", "SkuId", "ChargeDescription", "x_Environment", "Days", "WeekendDays",
+)  # fmt: skip
+"""What a sum of many does not tell."""
 _ON_DEMAND = "coalesce(pricing_category IN ('Standard', 'On-Demand'), false)"
+_TENANT = (
+    f"CASE WHEN methods.mapped THEN names.tenant WHEN regexp_full_match(told.tenant_key, '{TENANT_ID}')"
+    " THEN told.tenant_key END"
+)
 
 UNTIED = """
 SELECT coalesce(billed.currency, found.currency)
@@ -78,39 +89,80 @@ WHERE coalesce(billed.effective, 0) <> coalesce(found.effective, 0) ORDER BY 1""
 
 
 def evidence_rows(rules: RuleSet, month: date, listed: int = LISTED) -> str:
-    """The rows of `saving_evidence` of the month that begins on a day, from `charges`."""
+    """The rows of `saving_evidence` of the month that begins on a day, from `charges`.
+
+    It reads the bill three times, each time a part of it, and keeps nothing of its size but what is paid by the time.
+    """
     return f"""
-WITH {_names(rules)}, kinds AS (
-  SELECT *, coalesce({_KIND}, 'charge') AS kind, {first_match(rules.rules)} AS rule,
-    {value_of(rules.environment)} AS environment
-  FROM charges
-), told AS (
-  SELECT currency, kind, rule, {_tenant_key(rules)} AS tenant_key, environment, service, resource_type,
-    CASE WHEN kind IN ('capacity', 'storage') THEN resource END AS resource, billing_account, sub_account, region, sku,
-    min(description) AS description, pricing_category, commitment, unit, {_counted(month)},
+SELECT * FROM ({_of_resources(rules, month, listed)})
+UNION ALL SELECT * FROM ({_of_the_rest()}) UNION ALL SELECT * FROM ({_of_days(month)})"""
+
+
+def _of_resources(rules: RuleSet, month: date, listed: int) -> str:
+    """The dearest of each kind singly, found without putting all in order; among equals by chance, always alike."""
+    return f"""
+WITH {_names(rules)}, told AS (
+  SELECT currency, {_KIND} AS kind, {first_match(rules.rules)} AS rule, {_tenant_key(rules)} AS tenant_key,
+    {value_of(rules.environment)} AS environment, service, resource_type, resource, billing_account, sub_account,
+    region, sku, min(description) AS description, pricing_category, commitment, unit, {_counted(month)},
     sum(effective) FILTER (isodow(day) >= 6) AS weekend_cost, sum(quantity) AS quantity, sum(listed) AS listed,
     sum(effective) AS effective
-  FROM kinds
-  GROUP BY currency, kind, rule, tenant_key, environment, service, resource_type,
-    CASE WHEN kind IN ('capacity', 'storage') THEN resource END, billing_account, sub_account, region, sku,
-    pricing_category, commitment, unit
+  FROM charges WHERE {_KIND} IN ('capacity', 'storage') GROUP BY ALL
+), ranked AS MATERIALIZED (
+  SELECT *, CAST(effective * 1000000000000 AS HUGEINT) * {_AMONG_EQUALS} + hash({_NAMED}) % {_AMONG_EQUALS} AS rank
+  FROM told
+), least AS (
+  SELECT currency, kind, CASE WHEN count(*) > {listed} THEN list_min(max(rank, {listed + 1})) END AS rank
+  FROM ranked GROUP BY currency, kind
 ), placed AS (
-  SELECT told.*, {_tenant_id()} AS tenant_id, coalesce(methods.method, 'residual') AS method,
-    row_number() OVER (PARTITION BY told.currency, told.kind ORDER BY told.effective DESC, told.resource, told.sku,
-      told.tenant_key, told.service, told.region, told.sub_account, told.unit, told.commitment, told.environment,
-      told.rule, told.resource_type, told.billing_account, told.pricing_category) AS place
-  FROM told LEFT JOIN methods ON methods.rule = told.rule
-  LEFT JOIN names ON names.rule = told.rule AND names.value = told.tenant_key
+  SELECT ranked.*, least.rank IS NULL OR ranked.rank > least.rank AS single
+  FROM ranked JOIN least ON least.currency = ranked.currency AND least.kind = ranked.kind
 )
-SELECT 'resource' AS "Section", {_columns(_SINGLY, summed=False)} FROM placed WHERE place <= {listed}
+SELECT 'resource' AS "Section", {_columns("CAST(1 AS BIGINT)", "{}")}, {_TENANT} AS tenant_id
+FROM placed AS told LEFT JOIN methods ON methods.rule = told.rule
+LEFT JOIN names ON names.rule = told.rule AND names.value = told.tenant_key WHERE single
 UNION ALL
-SELECT 'other' AS "Section", {_columns(_SUMMED, summed=True)} FROM placed WHERE place > {listed}
-GROUP BY currency, kind, {_SUMMED}
-UNION ALL
-SELECT 'day' AS "Section", {_of_days()}
-FROM kinds WHERE ({_eligible()} OR kind IN ('committed', 'unused') AND commitment IS NOT NULL)
-  AND day BETWEEN DATE '{month}' AND last_day(DATE '{month}')
-GROUP BY currency, kind, service, billing_account, region, commitment, unit, day"""
+SELECT 'other', {_columns("count(*)", "sum({})", _ONLY_SINGLE)}, CAST(NULL AS VARCHAR)
+FROM placed AS told LEFT JOIN methods ON methods.rule = told.rule WHERE NOT single
+GROUP BY kind, currency, service, billing_account, region, pricing_category, commitment, methods.method, unit"""
+
+
+def _of_the_rest() -> str:
+    """What is not paid by the time, in few sums."""
+    return f"""
+SELECT 'other', {_columns("CAST(NULL AS BIGINT)", "sum({})", (*_ONLY_SINGLE, "x_Method", "WeekendCost"))}, CAST(NULL AS VARCHAR)
+FROM (SELECT *, {_KIND} AS kind FROM charges) AS told WHERE kind NOT IN ('capacity', 'storage')
+GROUP BY kind, currency, service, billing_account, region, pricing_category, commitment, unit"""
+
+
+def _columns(resources: str, added: str, left_out: Collection[str] = ()) -> str:
+    """The dataset's columns after Section, each sum as `added` makes it of one."""
+    texts = {
+        "Kind": "kind",
+        "BillingCurrency": "currency",
+        "ServiceName": "service",
+        "ResourceType": "resource_type",
+        "ResourceId": "resource",
+        "BillingAccountId": "billing_account",
+        "SubAccountId": "sub_account",
+        "RegionId": "region",
+        "SkuId": "sku",
+        "ChargeDescription": "description",
+        "PricingCategory": "pricing_category",
+        "CommitmentDiscountId": "commitment",
+        "x_Environment": "environment",
+        "x_Method": "coalesce(methods.method, 'residual')",
+        "Day": "CAST(NULL AS DATE)",
+        "Days": "CAST(days AS BIGINT)",
+        "WeekendDays": "CAST(weekend_days AS BIGINT)",
+        "WeekendCost": _money(added.format("weekend_cost")),
+        "ConsumedQuantity": _money(added.format("quantity")),
+        "ConsumedUnit": "unit",
+        "ListCost": _money(added.format("listed")),
+        "EffectiveCost": _money(added.format("told.effective")),
+        "Resources": resources,
+    }
+    return ", ".join(f'{"NULL" if name in left_out else value} AS "{name}"' for name, value in texts.items())
 
 
 def _names(rules: RuleSet) -> str:
@@ -139,11 +191,6 @@ def _tenant_key(rules: RuleSet) -> str:
     return f"CASE rule {' '.join(keys)} END" if keys else "CAST(NULL AS VARCHAR)"
 
 
-def _tenant_id() -> str:
-    own = f"regexp_full_match(told.tenant_key, '{TENANT_ID}')"
-    return f"CASE WHEN methods.mapped THEN names.tenant WHEN {own} THEN told.tenant_key END"
-
-
 def _counted(month: date) -> str:
     """The number of different days, and of those on a weekend, each counted in the bits of one number."""
     bit = f"CAST(1 AS BIGINT) << greatest(0, least(62, day - DATE '{month}'))::INTEGER"
@@ -153,62 +200,27 @@ def _counted(month: date) -> str:
     )
 
 
-def _columns(told: str, *, summed: bool) -> str:
-    """The dataset's columns after Section, and the tenant; what is not told is NULL."""
-    known = {name.strip() for name in told.split(",")}
-    texts = {
-        "ServiceName": "service",
-        "ResourceType": "resource_type",
-        "ResourceId": "resource",
-        "BillingAccountId": "billing_account",
-        "SubAccountId": "sub_account",
-        "RegionId": "region",
-        "SkuId": "sku",
-        "ChargeDescription": "description",
-        "PricingCategory": "pricing_category",
-        "CommitmentDiscountId": "commitment",
-        "x_Environment": "environment",
-        "x_Method": "method",
-    }
-    columns = [
-        f'{ours if ours in known else "CAST(NULL AS VARCHAR)"} AS "{name}"' for name, ours in texts.items()
-    ]  # fmt: skip
-    add = "sum({})" if summed else "{}"
-    counts = "CAST(NULL AS BIGINT)" if summed else ""
-    return ", ".join(
-        [
-            'kind AS "Kind"',
-            'currency AS "BillingCurrency"',
-            *columns,
-            'CAST(NULL AS DATE) AS "Day"',
-            f'{counts or "CAST(days AS BIGINT)"} AS "Days"',
-            f'{counts or "CAST(weekend_days AS BIGINT)"} AS "WeekendDays"',
-            f'{_money(add.format("weekend_cost"))} AS "WeekendCost"',
-            f'{_money(add.format("quantity"))} AS "ConsumedQuantity"',
-            'unit AS "ConsumedUnit"',
-            f'{_money(add.format("listed"))} AS "ListCost"',
-            f'{_money(add.format("effective"))} AS "EffectiveCost"',
-            f'{"count(*)" if summed else "CAST(1 AS BIGINT)"} AS "Groups"',
-            f"{'tenant_id' if 'tenant_id' in known else 'CAST(NULL AS VARCHAR)'} AS tenant_id",
-        ]
-    )
-
-
-def _of_days() -> str:
+def _of_days(month: date) -> str:
     no_text, no_count = "CAST(NULL AS VARCHAR)", "CAST(NULL AS BIGINT)"
-    return f"""CASE kind WHEN 'unused' THEN kind WHEN 'committed' THEN 'used' ELSE 'on_demand' END, currency, service,
-  {no_text}, {no_text}, billing_account, {no_text}, region, {no_text}, {no_text}, {no_text}, commitment,
-  {no_text}, {no_text}, day, {no_count}, {no_count}, {_money("NULL")}, {_money("sum(quantity)")}, unit,
-  {_money("sum(listed)")}, {_money("sum(effective)")}, count(*), {no_text}"""
+    return f"""
+SELECT 'day', CASE kind WHEN 'unused' THEN kind WHEN 'committed' THEN 'used' ELSE 'on_demand' END, currency, service,
+  {no_text}, {no_text}, billing_account, {no_text}, region, {no_text}, {no_text}, {no_text}, commitment, {no_text},
+  {no_text}, day, {no_count}, {no_count}, {_money("NULL")}, {_money("sum(quantity)")}, unit, {_money("sum(listed)")},
+  {_money("sum(effective)")}, {no_count}, {no_text}
+FROM (SELECT *, {_KIND} AS kind FROM charges WHERE commitment IS NOT NULL OR {_eligible()})
+WHERE (kind IN ('capacity', 'metered') AND commitment IS NULL AND {_ON_DEMAND}
+    OR kind IN ('committed', 'unused') AND commitment IS NOT NULL)
+  AND day BETWEEN DATE '{month}' AND last_day(DATE '{month}')
+GROUP BY currency, kind, service, billing_account, region, commitment, unit, day"""
 
 
 def _eligible() -> str:
-    """What is paid on demand, and a commitment is sold for."""
+    """What a commitment is sold for."""
     plans = [
-        f"(contains(lower(service), {literal(plan.service)}) AND contains(lower(unit), {literal(plan.unit)}))"
+        f"contains(lower(service), {literal(plan.service)}) AND contains(lower(unit), {literal(plan.unit)})"
         for plan in PLANS
     ]
-    return f"(kind IN ('capacity', 'metered') AND {_ON_DEMAND} AND ({' OR '.join(plans)}))"
+    return f"({' OR '.join(plans)})"
 
 
 def _money(number: str) -> str:
