@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tenantscope_cost_explorer.commitments import spend_on_demand
 from tenantscope_cost_explorer.robust import Spread, low_percentile, median
 from tenantscope_cost_explorer.saving_assumptions import INFREQUENT_PRICE, READING_PRICE
 from tenantscope_cost_explorer.saving_report import by_kind, savings
@@ -350,6 +351,8 @@ def test_no_saving_is_above_its_cost_and_none_is_counted_twice(known: Facts) -> 
     for one in known.tenants.values():
         own = sum((line.cost for line in known.lines if line.tenant == one.tenant), ZERO)
         costs |= {shared_by(one.tenant): one.shared, own_of(one.tenant): one.direct - own}
+    for of_service in spend_on_demand(known).values():
+        costs |= of_service
     unused = sum((one.cost for one in known.day_spend if one.kind == "unused"), ZERO)
     costs |= {spend: unused for one in all_found.findings for spend in one.claims if str(spend).startswith("('unused'")}
     tiny = Decimal("1e-15")

@@ -19,6 +19,7 @@ from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
 from tenantscope_core.tool.outcome import MAX_ANSWER_BYTES
+from tenantscope_cost_explorer.allocation import gather
 from tenantscope_cost_explorer.rules_file import parse_rules
 from tenantscope_cost_explorer.saving_evidence import LISTED, evidence_rows
 from tenantscope_cost_explorer.sources.open import Sources, sources_of
@@ -32,13 +33,13 @@ RULES = (
 CROWD = f"""
 CREATE TABLE charges AS
 SELECT DATE '2026-09-01' + (n % 30)::INTEGER AS day, 'INV' AS invoice, currency, service, 'Usage' AS charge_category,
-  NULL::VARCHAR AS charge_class, '210000000001' AS sub_account, '100000000001' AS billing_account,
+  NULL::VARCHAR AS charge_class, day + 1 AS day_end, '210000000001' AS sub_account, '100000000001' AS billing_account,
   'arn:aws:service:us-east-1:210000000001:' || repeat('a-long-name/', 9) || n AS resource, 'us-east-1' AS region,
   NULL::VARCHAR AS commitment_status, '$1 per unit of storage used' AS description,
   'Usage-Based' AS charge_frequency, 'Standard' AS pricing_category, NULL::VARCHAR AS commitment, 'sku' AS sku,
   'a-type' AS resource_type, unit, 100::DECIMAL(38,12) AS quantity, 1::DECIMAL(38,12) AS listed,
   MAP {{'tenant': 'tenant-' || repeat('x', 40) || '-' || n}} AS tags,
-  (1 + (n * 7919) % 997 / 100)::DECIMAL(38,12) AS effective, true AS readable
+  (1 + (n * 7919) % 997 / 100)::DECIMAL(38,12) AS effective, effective AS billed, true AS readable
 FROM range({TENANTS}) numbers(n), (VALUES
   ('USD', 'Amazon Simple Storage Service', 'GB-Mo'), ('USD', 'Amazon Relational Database Service', 'Hrs'),
   ('EUR', 'Amazon Simple Storage Service', 'GB-Mo')) kinds(currency, service, unit)
@@ -84,6 +85,8 @@ async def crowd(shared_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -
     company = Company(shared_cloud.fleet(), "savings-crowd", tmp_path_factory.mktemp("crowd"))
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute(CROWD)
+        for step in gather(parse_rules(RULES), SEPTEMBER.first_day):
+            connection.execute(step.sql)
         evidence = evidence_rows(parse_rules(RULES), SEPTEMBER.first_day)
         for dataset, query in {"allocated_cost": ALLOCATED, "saving_evidence": evidence, **OTHERS}.items():
             await commit(company, connection, dataset, query)

@@ -70,11 +70,13 @@ def commitments(facts: Facts) -> list[Finding]:
             on_demand.add(one)
         elif one.commitment is not None:
             of_commitments[one.commitment].append(one)
-    calendar = _calendar(facts)
+    calendar, spends = _calendar(facts), spend_on_demand(facts)
     found: list[Finding] = []
     for commitment, own in sorted(of_commitments.items()):
-        found += _unused(facts, commitment, [one for one in own if one.month in facts.months], on_demand, calendar)
-    return found + _worthwhile(facts, on_demand, _covered(of_commitments), calendar)
+        found += _unused(
+            facts, commitment, [one for one in own if one.month in facts.months], on_demand, calendar, spends
+        )
+    return found + _worthwhile(facts, on_demand, _covered(of_commitments), calendar, spends)
 
 
 def unused_of(commitment: str) -> Spend:
@@ -88,6 +90,7 @@ def _unused(
     own: Sequence[DaySpend],
     on_demand: _OnDemand,
     calendar: Mapping[str, Sequence[date]],
+    spends: Mapping[Service, Mapping[Spend, Decimal]],
 ) -> list[Finding]:
     unused: dict[date, Decimal] = defaultdict(lambda: ZERO)
     for one in own:
@@ -113,7 +116,7 @@ def _unused(
     spend = Evidence("unused", loss, f"{facts.currency} of commitment")
     use = Evidence("used", paid / (paid + loss) * 100, "percent")
     found: list[Finding] = []
-    costs = {place: cost for service in services for place, cost in _lines(facts, service).items()}
+    costs = {spend: cost for service in services for spend, cost in spends.get(service, {}).items()}
     if covered := min(covered, _sum(costs.values())):
         found.append(
             Finding(
@@ -166,6 +169,7 @@ def _worthwhile(
     on_demand: _OnDemand,
     covered: Mapping[Service, "_Covered"],
     calendar: Mapping[str, Sequence[date]],
+    spends: Mapping[Service, Mapping[Spend, Decimal]],
 ) -> list[Finding]:
     plans: dict[tuple[str | None, str], list[tuple[Service, Plan]]] = defaultdict(list)
     for service in sorted(on_demand.left, key=str):
@@ -178,7 +182,7 @@ def _worthwhile(
         saving, low, high, committed = ZERO, ZERO, ZERO, ZERO
         claims: dict[Spend, Decimal] = {}
         for service, plan in services:
-            costs = _lines(facts, service)
+            costs = spends.get(service, {})
             steady = min(
                 low_percentile([on_demand.on(service, day) for day in days], REACHED_BY_ALL_BUT)
                 for days in calendar.values()
@@ -201,8 +205,8 @@ def _worthwhile(
             Finding(
                 kind=Kind.COMMITMENT,
                 title=f"{name} for a year: commit {committed:.3f} {facts.currency} an hour;"
-                f" {_coverage(facts, base, covered):.0%} covered now; it pays while {1 - saving / total:.0%} of the"
-                " steady use stays",
+                f" {_coverage(facts, base, covered, spends):.0%} covered now; it pays while {1 - saving / total:.0%} of"
+                " the steady use stays",
                 service=max(base, key=lambda service: (base[service], service[1]))[1],
                 resource=payer,
                 cost=total,
@@ -224,16 +228,27 @@ def _worthwhile(
     return found
 
 
-def _lines(facts: Facts, service: Service) -> dict[Spend, Decimal]:
-    """The spend on demand of a payer on a service."""
-    return {
-        place: line.cost
-        for place, line in enumerate(facts.lines)
-        if (line.payer, line.service, line.unit) == service
-        and line.on_demand
-        and line.kind in ("capacity", "metered")
-        and line.cost > 0
-    }
+def on_demand_of(service: Service) -> Spend:
+    """What a payer pays on demand for a service and stands in no line."""
+    return ("on_demand", *service)
+
+
+def spend_on_demand(facts: Facts) -> dict[Service, dict[Spend, Decimal]]:
+    """The period's spend on demand by service: the lines that are told, and all else of it."""
+    totals: dict[Service, Decimal] = defaultdict(lambda: ZERO)
+    for one in facts.day_spend:
+        if one.kind == "on_demand" and one.month in facts.months:
+            totals[one.payer, one.service, one.unit] += one.cost
+    found: dict[Service, dict[Spend, Decimal]] = {service: {} for service in totals}
+    for place, line in enumerate(facts.lines):
+        costs = found.get((line.payer, line.service, line.unit))
+        if costs is not None and line.kind == "capacity" and line.on_demand and line.cost > 0:
+            costs[place] = line.cost
+    for service, costs in found.items():
+        rest = totals[service] - _sum(costs.values())
+        if rest > 0:
+            costs[on_demand_of(service)] = rest
+    return found
 
 
 @dataclass(slots=True)
@@ -263,12 +278,17 @@ def _covered(of_commitments: Mapping[str, Sequence[DaySpend]]) -> Mapping[Servic
     return found
 
 
-def _coverage(facts: Facts, services: Iterable[Service], covered: Mapping[Service, _Covered]) -> Decimal:
+def _coverage(
+    facts: Facts,
+    services: Iterable[Service],
+    covered: Mapping[Service, _Covered],
+    spends: Mapping[Service, Mapping[Spend, Decimal]],
+) -> Decimal:
     """The part of the period's use of these services, at list price, that commitments cover."""
     at_list, on_demand = ZERO, ZERO
     for service in services:
         at_list += _sum(covered[service].listed[month] for month in facts.months)
-        on_demand += _sum(_lines(facts, service).values())
+        on_demand += _sum(spends.get(service, {}).values())
     return at_list / (at_list + on_demand)
 
 

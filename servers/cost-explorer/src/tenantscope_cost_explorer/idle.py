@@ -7,6 +7,7 @@ from tenantscope_cost_explorer.saving_assumptions import (
     HOURS_A_WEEK,
     INFREQUENT_PRICE,
     NOT_PRODUCTION,
+    SAID_IDLE,
     STOPPABLE,
     WORKING_HOURS,
 )
@@ -111,7 +112,7 @@ def said_idle(facts: Facts) -> list[Finding]:
     groups: dict[str, list[int]] = defaultdict(list)
     for place, line in enumerate(facts.lines):
         words = line.description.lower()
-        if line.kind == "capacity" and line.cost > 0 and ("idle" in words or "unattached" in words):
+        if line.kind == "capacity" and line.cost > 0 and any(word in words for word in SAID_IDLE):
             groups[line.service].append(place)
     found: list[Finding] = []
     for service, places in sorted(groups.items()):

@@ -73,3 +73,6 @@ NOT_PRODUCTION = frozenset(
 
 STOPPABLE = ("elastic compute cloud", "elastic container service", "elastic kubernetes service", "relational database")
 """Parts of the names of services whose resources can be stopped and started; others are made anew."""
+
+SAID_IDLE = ("idle", "unattached")
+"""Parts of descriptions, in small letters, by which a bill itself says that something is attached to nothing."""

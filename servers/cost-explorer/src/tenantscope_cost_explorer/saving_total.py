@@ -7,11 +7,11 @@ the same money: what holds of two savings holds of the two.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tenantscope_cost_explorer.commitments import commitments, unused_of
+from tenantscope_cost_explorer.commitments import commitments, spend_on_demand, unused_of
 from tenantscope_cost_explorer.idle import always_on, left_behind, said_idle
 from tenantscope_cost_explorer.savings import ZERO, Facts, Finding, Kind, Spend, own_of, shared_by, tenants_lines
 from tenantscope_cost_explorer.shared_load import noisy_shares
@@ -71,14 +71,16 @@ def net_saving(facts: Facts, findings: Sequence[Finding]) -> Decimal:
     of_all, of_tenants, rest = ZERO, ZERO, ZERO
     for spend in {**saved, **earned}:
         net = _together(costs[spend], [*saved[spend], *([earned[spend]] if spend in earned else [])])
-        if isinstance(spend, tuple) and spend[:1] == ("shared",):
+        name = "line" if isinstance(spend, int) else spend[0]
+        shared = isinstance(spend, int) and facts.lines[spend].method not in ("direct", "residual")
+        if name == "shared":
             of_tenants += net
-        elif isinstance(spend, int) and facts.lines[spend].method not in ("direct", "residual"):
+        elif shared or name == "on_demand":
             of_all += net
         else:
             rest += net
-    shared = sum((one.shared for one in facts.tenants.values() if one.shared > 0), ZERO)
-    pool = max(shared, of_all, of_tenants)
+    carried = sum((one.shared for one in facts.tenants.values() if one.shared > 0), ZERO)
+    pool = max(carried, of_all, of_tenants)
     return rest + (_together(pool, [of_all, of_tenants]) if of_all and of_tenants else of_all + of_tenants)
 
 
@@ -94,12 +96,14 @@ def _together(cost: Decimal, savings: Sequence[Decimal]) -> Decimal:
     return cost * (1 - left)
 
 
-def _costs(facts: Facts) -> Mapping[Spend, Decimal]:
+def _costs(facts: Facts) -> dict[Spend, Decimal]:
     costs: dict[Spend, Decimal] = {place: line.cost for place, line in enumerate(facts.lines)}
     own = tenants_lines(facts.lines)
     for tenant, one in facts.tenants.items():
         costs[shared_by(tenant)] = one.shared
         costs[own_of(tenant)] = one.direct - sum((facts.lines[place].cost for place in own.get(tenant, ())), ZERO)
+    for service in spend_on_demand(facts).values():
+        costs |= service
     for one in facts.day_spend:
         if one.kind == "unused" and one.commitment and one.month in facts.months:
             spend = unused_of(one.commitment)

@@ -1,6 +1,6 @@
 """What savings are found in, and what a finding is: exact amounts of a whole period, in one currency."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -152,8 +152,8 @@ class Evidence:
     unit: str
 
 
-Spend = Hashable
-"""The place of a line in `Facts.lines`, or `("shared", tenant)`, or `("own", tenant)` for what no line tells."""
+Spend = int | tuple[str | None, ...]
+"""The place of a line in `Facts.lines`, or a name and what it is of, such as `("shared", tenant)`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

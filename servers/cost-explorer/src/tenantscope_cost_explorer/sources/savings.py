@@ -16,7 +16,6 @@ from tenantscope_core.stores.schemas import MARGIN, REVENUE, USAGE, Dataset
 from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.windows import Window
 
-from tenantscope_cost_explorer.saving_assumptions import PLANS
 from tenantscope_cost_explorer.saving_evidence import SAVING_EVIDENCE
 from tenantscope_cost_explorer.savings import ZERO, Burst, DaySpend, Facts, Line, MonthOfUse, TenantFacts
 from tenantscope_cost_explorer.shared_load import ABOVE_MIDDLE, BURSTING
@@ -140,7 +139,6 @@ class SavingFacts:
         return found, max((row[-1] for row in rows), default=None)
 
     async def _lines(self, aws: AwsCaller, evidence: Table, months: Collection[str], currency: str) -> list[Line]:
-        metered = " OR ".join(f"lower(\"ServiceName\") LIKE '%{plan.service}%'" for plan in PLANS)
         told = (
             '"Section", "Kind", "ServiceName", "ConsumedUnit", "PricingCategory", "ResourceId", "ResourceType",'
             ' tenant_id, "x_Method", "x_Environment", "BillingAccountId", "SubAccountId", "RegionId",'
@@ -152,7 +150,7 @@ class SavingFacts:
             SELECT {told}, sum("Days"), sum("WeekendDays"), sum("WeekendCost"), sum("ConsumedQuantity"),
               sum("EffectiveCost")
             FROM evidence WHERE "Section" <> 'day' AND "BillingCurrency" = ? AND {_within(months)}
-              AND ("Kind" IN ('capacity', 'storage') OR "Kind" = 'metered' AND ({metered}))
+              AND "Kind" IN ('capacity', 'storage')
             GROUP BY {told}""",
             "evidence",
             evidence,
