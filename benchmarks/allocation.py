@@ -21,7 +21,7 @@ import duckdb
 from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.workbench import Limits
 from tenantscope_cost_explorer.rollup_command import load_rules
-from tenantscope_cost_explorer.sources.focus import BillFile
+from tenantscope_cost_explorer.sources.exports import BillFile
 from tenantscope_cost_explorer.sources.workbench import Workbench
 
 from benchmarks import ROOT

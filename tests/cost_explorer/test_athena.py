@@ -1,11 +1,18 @@
 """The same questions through Athena: every answer equal to the one that DuckDB gives."""
 
+import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from fixtures.engines import BothEngines
 from fixtures.engines import engines as engines
+from fixtures.small_company import MONTHS, rollup_of
+from tenantscope_sandbox import Sandbox
 
+MARGINS = "fleet/margin/_manifest.json"
 SERVER = "cost-explorer"
 QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     ("acme", "get_costs", {"period": "latest"}),
@@ -43,3 +50,30 @@ async def test_the_savings_that_both_find_are_some(engines: BothEngines):
     (one,) = duckdb["findings"]
     # 269.62 of four tenants at 1 - 0.0125 / 0.023, less next to nothing for what is read
     assert (one["kind"], one["cost"], one["saving"], duckdb["net"]) == ("storage_class", "269.62", "123.09", "123.09")
+
+
+def margins_of(sandbox: Sandbox, folder: Path) -> dict[str, tuple[str, list[tuple[Any, ...]]]]:
+    """The fleet's committed margins by month: the run that made them, and the rows."""
+    s3 = sandbox.client("s3")
+    manifest = json.loads(s3.get_object(Bucket=sandbox.bucket, Key=MARGINS)["Body"].read())
+    found: dict[str, tuple[str, list[tuple[Any, ...]]]] = {}
+    for month, commit in manifest["months"].items():
+        (ref,) = commit["objects"]
+        path = folder / f"{month}.parquet"
+        path.write_bytes(s3.get_object(Bucket=sandbox.bucket, Key=ref["key"])["Body"].read())
+        with duckdb.connect() as connection:
+            found[month] = commit["run"], connection.execute(f"FROM '{path}' ORDER BY ALL").fetchall()
+    return found
+
+
+@pytest.mark.requirement("both-engines")
+async def test_margins_made_through_either_engine_are_the_same_rows(engines: BothEngines, tmp_path: Path):
+    before = margins_of(engines.sandbox, tmp_path)
+    assert tuple(before) == MONTHS
+    command, environment = rollup_of(engines.sandbox, tmp_path)
+    mark = engines.sandbox.emulator.mark()
+    subprocess.run([*command, "--force"], env={**environment, "TENANTSCOPE_SQL_ENGINE": "athena"}, check=True)
+    assert engines.sandbox.emulator.requests(mark, service="athena")
+    after = margins_of(engines.sandbox, tmp_path)
+    assert {month: rows for month, (_, rows) in after.items()} == {month: rows for month, (_, rows) in before.items()}
+    assert all(after[month][0] != before[month][0] for month in MONTHS)

@@ -13,7 +13,7 @@ from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.raw_objects import FolderObjects
 from tenantscope_cost_explorer.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.billing import Bill
-from tenantscope_cost_explorer.sources.focus import is_bill
+from tenantscope_cost_explorer.sources.exports import is_bill
 from tenantscope_cost_explorer.sources.workbench import MEASURED, Workbench
 from tenantscope_sandbox.company.generate import generate
 

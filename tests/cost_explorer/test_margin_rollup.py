@@ -161,7 +161,7 @@ async def test_currencies_stand_apart_and_that_is_said(books: Books) -> None:
         ("acme", "USD", 0, 3, -3),
         ("globex", "USD", 4, 1, 3),
     ]
-    assert any("1 tenants have revenue in one currency and cost in another" in line for line in books.said)
+    assert any("tenants with revenue in one currency and cost in another: 1." in line for line in books.said)
 
 
 @pytest.mark.requirement("bad-object-named")
@@ -171,6 +171,17 @@ async def test_damaged_revenue_fails_its_month_alone_and_is_named(two_months: Bo
     await two_months.aws.call("s3", "put_object", Bucket=two_months.bucket, Key=ref.key, Body=b"no parquet")
     assert await two_months.roll_up() == {AUGUST: FAILED, SEPTEMBER: COMMITTED}
     assert any(line.startswith("2026-08: failed: ") and "revenue of the fleet" in line for line in two_months.said)
+
+
+async def test_margins_that_are_damaged_are_made_anew(two_months: Books) -> None:
+    await two_months.roll_up()
+    before = await two_months.rows(AUGUST)
+    manifest, _ = await fetch_manifest(two_months.aws, two_months.bucket, "margin", None)
+    (ref,) = manifest.months[str(AUGUST)].objects
+    await two_months.aws.call("s3", "put_object", Bucket=two_months.bucket, Key=ref.key, Body=b"no parquet")
+    assert await two_months.roll_up() == {AUGUST: COMMITTED, SEPTEMBER: UNCHANGED}
+    assert "2026-08: its committed margins cannot be read and are made anew" in two_months.said
+    assert await two_months.rows(AUGUST) == before
 
 
 async def test_revenue_without_an_amount_is_no_zero(books: Books) -> None:

@@ -124,6 +124,7 @@ async def test_who_loses_money_since_when_and_what_would_end_it(provider: Asker)
     assert report.revenue == Decimal("170.00")
     assert report.margin == Decimal("17.31")
     assert report.since_rule is not None
+    assert str(report.freshness.data_through) == "2026-09-30"
 
 
 async def test_a_loss_that_ended_says_until_when(provider: Asker) -> None:
@@ -140,8 +141,8 @@ async def test_currencies_stand_apart_and_the_answer_says_so(provider: Asker) ->
     assert (report.currency, report.other_currencies) == ("USD", ["EUR"])
     assert {row.name: row.also_in for row in report.rows if row.also_in} == {"spender": ["EUR"]}
     assert report.notes == [
-        "1 tenants have revenue or cost in several currencies; nothing is converted, so their margin in USD is not all "
-        "of it."
+        "Tenants with revenue or cost in several currencies: 1. Nothing is converted, so their margin in USD is not "
+        "all of it."
     ]
     euros = await provider.ask(get_margins, currency="EUR")
     assert [(row.name, row.revenue, row.cost) for row in euros.rows] == [("spender", Decimal("7.00"), Decimal("0.00"))]
@@ -180,6 +181,30 @@ async def test_features_share_revenue_and_unnamed_cost_by_calls(provider: Asker)
     assert report.residual == Decimal("6.25")
     july = await provider.ask(get_margins, group_by="feature", currency="USD", period="2026-07")
     assert {row.name: row.revenue for row in july.rows} == {"search": 0, "book": 0, "(none)": Decimal("170.00")}
+
+
+async def test_features_are_of_the_months_that_have_margins_and_later_costs_are_told(
+    books: Books, bucket: str, tmp_path: Path
+) -> None:
+    """A month without revenue is in no margin; a cost restated after the margins were made is not hidden."""
+    other = Books(books.aws, bucket, tmp_path)
+    for month in (AUGUST, SEPTEMBER):
+        await other.cost(month, {"acme": ["5"]})
+    await other.revenue(SEPTEMBER, {"acme": [("p", "8", "USD")]})
+    await other.roll_up()
+    reader = DatasetReader(bucket, clock=other.clock)
+    asker = Asker(sources_of(reader, DuckDbEngine(reader, other.cache)), books.aws)
+    question = {"group_by": "feature", "period": "2026-08..2026-09"}
+    report = await asker.ask(get_margins, **question)
+    assert [(row.name, row.revenue, row.cost) for row in report.rows] == [("(none)", Decimal(8), Decimal(5))]
+    assert report.freshness.missing_months == ["2026-08"]
+    assert report.notes == ["No feature_usage is committed for 2026-09: it is all (none)."]
+    await other.cost(SEPTEMBER, {"acme": ["6"]}, "c2")
+    other.clock.advance(60)
+    report = await asker.ask(get_margins, **question)
+    assert report.rows[0].cost == Decimal(5)
+    assert any("have changed since" in note for note in report.notes)
+    other.cache.close()
 
 
 async def test_pages_hold_everyone_once_and_a_cursor_is_for_its_question_alone(provider: Asker) -> None:

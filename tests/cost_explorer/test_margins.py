@@ -115,7 +115,9 @@ def test_what_breaks_even_is_plain_arithmetic(revenue: str, cost: str, up: float
 def test_every_page_its_rest_and_the_residual_are_revenue_and_bill(
     sums: list[MarginSum], residual: Decimal, order: Order, only: Only, limit: int
 ) -> None:
-    lines, rest = in_cents(sums, residual)
+    ledger = in_cents(sums, residual)
+    lines, rest = ledger.lines, ledger.residual
+    assert ledger.margin == sum((line.margin for line in lines), -rest)
     bill = sum((one.cost for one in sums), residual)
     assert abs(sum((line.revenue for line in lines), ZERO) - sum((one.revenue for one in sums), ZERO)) <= CENT / 2
     assert abs(sum((line.cost for line in lines), rest) - bill) <= CENT / 2
@@ -137,7 +139,7 @@ def test_every_page_its_rest_and_the_residual_are_revenue_and_bill(
 
 @given(sums=SUMS, by=st.sampled_from(["tier", "persona"]))
 def test_groups_are_the_cents_of_their_tenants(sums: list[MarginSum], by: str) -> None:
-    lines, _ = in_cents(sums, ZERO)
+    lines = in_cents(sums, ZERO).lines
     groups = grouped(lines, "tier" if by == "tier" else "persona")
     assert sum((group.cost for group in groups), ZERO) == sum((line.cost for line in lines), ZERO)
     for group in groups:
@@ -149,7 +151,8 @@ def test_groups_are_the_cents_of_their_tenants(sums: list[MarginSum], by: str) -
 
 
 def test_losers_are_those_that_cost_more_however_little() -> None:
-    lines, _ = in_cents([MarginSum("a", Decimal(1), Decimal("1.001")), MarginSum("b", Decimal(1), Decimal(1))], ZERO)
+    tenants = [MarginSum("a", Decimal(1), Decimal("1.001")), MarginSum("b", Decimal(1), Decimal(1))]
+    lines = in_cents(tenants, ZERO).lines
     found = losers(lines, {"b"})
     assert (found.tenants, found.inactive) == (1, 1)
     run = losing_run({FIRST: Decimal("-0.001")}, known=[FIRST], last=FIRST)

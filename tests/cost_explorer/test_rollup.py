@@ -250,3 +250,93 @@ async def test_the_evidence_of_savings_is_the_bill_currency_by_currency(company:
             month, 'SELECT sum("EffectiveCost") FROM rows WHERE "Section" <> \'day\'', "saving_evidence"
         )
         assert found == [(sum(effective for effective, _ in bill_by_hand(str(month)).values()),)]
+
+
+MANIFEST = '{{"executionId": "1", "dataFiles": ["s3://aws-made/exports/focus/data/{}"]}}'
+OLD = "2026-09-02T03:04:05.678Z-11111111-2222-3333-4444-555555555555"
+NEW = "2026-09-03T03:04:05.678Z-01111111-2222-3333-4444-555555555555"
+
+
+def beside(company: Company, cloud: Cloud, manifests: Mapping[str, str]) -> None:
+    """Manifests in the metadata folder beside the data."""
+    for name, listed in manifests.items():
+        key = f"raw/billing/focus/metadata/{name}/focus-Manifest.json"
+        cloud.client("s3").put_object(Bucket=company.bucket, Key=key, Body=MANIFEST.format(listed).encode())
+
+
+@pytest.mark.requirement("bad-object-named")
+async def test_the_newest_version_of_a_period_counts_and_one_half_written_fails_alone(
+    company: Company, cloud: Cloud, parquet_bill: Callable[[str], bytes]
+) -> None:
+    august, september, october = Month(2026, 8), Month(2026, 9), Month(2026, 10)
+    url = exported(
+        company,
+        cloud,
+        {
+            "BILLING_PERIOD=2026-08/focus-00001.parquet": parquet_bill("1.25"),
+            f"BILLING_PERIOD=2026-09/{OLD}/focus-00001.parquet": parquet_bill("2.5"),
+            f"BILLING_PERIOD=2026-09/{NEW}/focus-00001.parquet": parquet_bill("3.5"),
+            "BILLING_PERIOD=2026-10/focus-00001.parquet": parquet_bill("4.5"),
+            "BILLING_PERIOD=2026-11/focus-00001.parquet": b"",
+        },
+    )
+    beside(
+        company,
+        cloud,
+        {
+            "BILLING_PERIOD=2026-08": "BILLING_PERIOD=2026-08/focus-00001.parquet",
+            f"BILLING_PERIOD=2026-09/{OLD}": f"BILLING_PERIOD=2026-09/{OLD}/focus-00001.parquet",
+            "BILLING_PERIOD=2026-10": "BILLING_PERIOD=2026-10/focus-00002.parquet",
+        },
+    )
+    assert await company.roll_up(BY_TAG, url=url) == {
+        august: Outcome.COMMITTED,
+        september: Outcome.COMMITTED,
+        october: Outcome.FAILED,
+        Month(2026, 11): Outcome.FAILED,
+    }
+    assert await company.rows(september, 'SELECT "BilledCost" FROM rows') == [(Decimal("2.5"),)]
+    assert any("The bill of 2026-10 is half written" in line and "focus-00002.parquet" in line for line in company.said)
+    assert any("BILLING_PERIOD=2026-11/focus-00001.parquet is empty" in line for line in company.said)
+    beside(company, cloud, {f"BILLING_PERIOD=2026-09/{NEW}": f"BILLING_PERIOD=2026-09/{NEW}/focus-00001.parquet"})
+    assert await company.roll_up(BY_TAG, august, september, url=url) == {
+        august: Outcome.UNCHANGED,
+        september: Outcome.COMMITTED,
+    }
+    assert await company.rows(september, 'SELECT "BilledCost" FROM rows') == [(Decimal("3.5"),)]
+
+
+@pytest.mark.requirement("sums-to-the-invoice")
+async def test_a_second_export_of_a_period_is_never_added_to_the_first(
+    company: Company, cloud: Cloud, parquet_bill: Callable[[str], bytes]
+) -> None:
+    name = "BILLING_PERIOD=2026-08/a.parquet"
+    exported(company, cloud, {name: parquet_bill("1.25"), "BILLING_PERIOD=2026-09/a.parquet": parquet_bill("1.25")})
+    other = f"raw/billing/other/data/{name}"
+    cloud.client("s3").put_object(Bucket=company.bucket, Key=other, Body=parquet_bill("1.250001"))
+    outcomes = await company.roll_up(BY_TAG, url=f"s3://{company.bucket}/raw/billing/")
+    assert outcomes == {Month(2026, 8): Outcome.FAILED, Month(2026, 9): Outcome.COMMITTED}
+    said = f"The bill of 2026-08 is there twice: raw/billing/focus/data/{name} and {other} are of different exports"
+    assert any(said in line for line in company.said)
+
+
+async def test_a_damaged_file_of_unknown_month_keeps_back_those_that_it_may_belong_to(
+    company: Company, parquet_bill: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    folder = tmp_path / "bill"
+    (folder / "BILLING_PERIOD=2026-08").mkdir(parents=True)
+    (folder / "BILLING_PERIOD=2026-08/a.parquet").write_bytes(parquet_bill("1.25"))
+    (folder / "sample.csv.gz").write_bytes(SAMPLE.read_bytes())
+    (folder / "cut.csv.gz").write_bytes(SAMPLE.read_bytes()[:20_000])
+    outcomes = await company.roll_up(BY_TAG, url=str(folder))
+    assert outcomes == {
+        Month(2026, 8): Outcome.COMMITTED,
+        SEPTEMBER: Outcome.FAILED,
+        OCTOBER: Outcome.FAILED,
+    }
+    said = "The bill's file cut.csv.gz ends before it is whole; export it again."
+    assert [line for line in company.said if said in line] == [
+        f"no month: failed: {said}",
+        f"2024-09: failed: {said}",
+        f"2024-10: failed: {said}",
+    ]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tenantscope_cost_explorer.rules import Direct, Measure, Split, Tag
+from tenantscope_cost_explorer.rules import After, Column, Direct, Measure, Split, Tag
 from tenantscope_cost_explorer.rules_file import RulesError, parse_rules
 
 EXAMPLE = Path(__file__).parents[2] / "examples/sandbox/allocation.yaml"
@@ -34,6 +34,15 @@ def test_rules_come_out_typed_and_in_order() -> None:
     assert shared.allocate.drivers == (Measure("usage", "requests", 6), Measure("llm_usage", "tokens", 0), "even")
     assert shared.conditions[0].values == ("Amazon S3", "Amazon EC2")
     assert [str(measure) for measure in rules.measures] == ["llm_usage.tokens", "usage.requests"]
+
+
+def test_a_tenant_can_be_what_follows_a_text_in_a_column() -> None:
+    (one,) = parse_rules(rule(allocate='{method: direct, tenant: {column: iam_principal, after: "tenant="}}')).rules
+    assert one.allocate == Direct(After(Column("iam_principal"), "tenant="))
+
+
+def test_the_version_of_rules_is_what_it_was_before_there_was_more_to_say() -> None:
+    assert parse_rules(GOOD).version == "0a95c682ce43"
 
 
 def test_the_version_follows_the_meaning_and_not_the_layout() -> None:
@@ -74,6 +83,18 @@ def test_the_example_that_users_start_from_is_valid() -> None:
         (rule(allocate="{method: direct}"), "`allocate.tenant` of rule 'one' must be a mapping"),
         (rule(allocate="{method: direct, tenant: {map: {sub_account: {'1': 'a b'}}}}"), "not a tenant id"),
         (rule(allocate="{method: direct, tenant: {column: description}}"), "must be `{tag: <key>}`"),
+        (rule(allocate="{method: direct, tenant: {column: iam_principal, after: ''}}"), "`after` in `allocate.tenant`"),
+        (rule(allocate="{method: direct, tenant: {column: region, before: x}}"), "must be `{tag: <key>}`"),
+        (
+            rule(allocate="{method: direct, tenant: {map: {tag: {t: {a: b}}}, after: x}}"),
+            "does not know the key `after`",
+        ),
+        (
+            rule(allocate="&it {method: driver, metric: feature_usage.calls, cascade: *it}"),
+            "`allocate.cascade` of rule 'one'",
+        ),
+        (rule(allocate="{method: proxy, fallback: &it [*it]}"), "`allocate.fallback` of rule 'one'"),
+        (rule(match="{tag: &it {a: *it}}"), "`match.tag.a` of rule 'one'"),
         (rule(match="{service: x, service: y}"), "stands twice"),
         (rule(match="{1: x}"), "which is not text"),
     ],

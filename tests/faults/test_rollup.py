@@ -26,6 +26,9 @@ THE_LATE_COMMIT_HANGS: dict[str, Any] = {
     "service": "s3", "action": "PutObject", "kind": "hang",
     "contains": f"datasets/allocated_cost/tenant_id={LATE_TENANT}/_manifest.json",
 }  # fmt: skip
+THE_LATE_MARGIN_HANGS = {
+    **THE_LATE_COMMIT_HANGS, "contains": f"datasets/margin/tenant_id={LATE_TENANT}/_manifest.json",
+}  # fmt: skip
 STALE_SECONDS, READY_SECONDS = 31, 30
 
 
@@ -88,3 +91,32 @@ async def test_a_rollup_that_loses_s3_midway_is_run_again_and_nobody_saw_half_a_
         assert "2 unchanged" in await rolled_up(company, tmp_path, Decimal(2))
         await rolled_up(company, tmp_path, Decimal(1))
         assert await totals(served, clock) == BEFORE
+
+
+async def test_a_rollup_killed_while_it_commits_margins_is_run_again_and_does_only_what_is_left(
+    company: Sandbox, server_in: Serve, clock: MovingClock, tmp_path: Path
+):
+    command, environment = rollup_of(company, tmp_path, price=Decimal(2))
+
+    async def costs(served: Served) -> Decimal:
+        clock.advance(STALE_SECONDS)
+        async with served.client(served.token(None)) as client:
+            return Decimal(content_of(await client.call_tool("get_margins", {"period": MONTH}))["bill"])
+
+    async with server_in("cost-explorer", TENANTSCOPE_CALL_TIMEOUT_SECONDS="20") as served:
+        before = await costs(served)
+        company.emulator.set_faults(THE_LATE_MARGIN_HANGS)
+        rollup = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            await asyncio.to_thread(company.emulator.wait_struck, 1, READY_SECONDS)
+        finally:
+            rollup.kill()
+            rollup.communicate()
+        company.emulator.clear_faults()
+        assert await costs(served) == before
+        said = await rolled_up(company, tmp_path, Decimal(2))
+        assert ("rollup: 2 unchanged" in said, "margins: 2 committed" in said) == (True, True)
+        assert await costs(served) == 2 * before
+        assert "margins: 2 unchanged" in await rolled_up(company, tmp_path, Decimal(2))
+        assert "margins: 2 committed" in await rolled_up(company, tmp_path, Decimal(1))
+        assert await costs(served) == before

@@ -78,11 +78,19 @@ async def test_a_damaged_record_is_told_as_damage_with_the_attributes_at_fault(a
         assert "tenantName" in text_of(result)
     with record(small_company, {**whole, "tenantConfig": "{"}):
         assert "tenantConfig" in text_of(await ask("get_tenant", tenant_id="broken"))
-    nameless = {name: value for name, value in whole.items() if name != "tenantName"}
-    with record(small_company, {**nameless, "lastActiveAt": "2027-01-01T00:00:00+00:00"}):
-        result = await ask("list_tenants", active_since="2026-12-31")
-        assert error_fields(result)["code"] == "data_fault"
-        assert content_of(await ask("list_tenants", name_prefix="broken"))["count"] == 0
+
+
+async def test_a_list_names_the_damaged_records_that_it_passes_and_goes_on(ask: Ask, small_company: Sandbox):
+    used = {"lastActiveAt": "2027-01-01T00:00:00+00:00"}
+    nameless = {name: value for name, value in registered("broken", **used).items() if name != "tenantName"}
+    with record(small_company, nameless), record(small_company, registered("whole", **used)):
+        page = content_of(await ask("list_tenants", active_since="2026-12-31"))
+        assert [one["tenant_id"] for one in page["tenants"]] == ["whole"]
+        assert (page["damaged"], page["damaged_count"]) == (["broken"], 1)
+        assert not page["truncated"]
+        page = content_of(await ask("list_tenants", name_prefix="broken"))
+        assert page["count"] == 0
+        assert "damaged" not in page
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100])
@@ -118,7 +126,7 @@ FILTERS: list[tuple[dict[str, str], set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("question", "wanted"), FILTERS, ids=str)
+@pytest.mark.parametrize(("question", "wanted"), FILTERS, ids=[str(question) for question, _ in FILTERS])
 async def test_a_filter_finds_exactly_the_tenants_that_match(ask: Ask, question: dict[str, str], wanted: set[str]):
     found = await ids(ask, **question)
     assert set(found) == wanted

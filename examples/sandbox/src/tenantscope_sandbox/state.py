@@ -18,6 +18,15 @@ def default_directory() -> Path:
     return Path(os.environ.get("TENANTSCOPE_SANDBOX_DIR") or ".sandbox").absolute()
 
 
+@contextmanager
+def locked(path: Path) -> Generator[None]:
+    """Hold a file for one process at a time; a lock of a dead process is no lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 class State:
     """One folder with everything a sandbox keeps."""
 
@@ -83,8 +92,6 @@ class State:
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Hold the folder for one command at a time; a lock of a dead process is no lock."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        """Hold the folder for one command at a time."""
+        with locked(self.root / "lock"):
             yield

@@ -5,6 +5,8 @@ One row per row of the bill, in FOCUS terms: `day` and `day_end` (the days the c
 `billed` as DECIMAL(38,12), and whether the row is `readable`, that is whether its source had all that is needed in a
 form that can be read. A value that is empty is NULL.
 
+`iam_principal` (the ARN of who called) and `user_identifier` are known from CUR 2.0 alone.
+
 Beside what allocation needs: `charge_frequency`, `pricing_category`, `commitment` (CommitmentDiscountId), `sku`
 (SkuId), `resource_type`, `quantity` (ConsumedQuantity, DECIMAL(38,12)) with its `unit`, and `listed` (ListCost); NULL
 where the source does not say.
@@ -14,7 +16,7 @@ from collections.abc import Iterable
 
 from tenantscope_core.stores.sql_text import string_literal
 
-from tenantscope_cost_explorer.rules import Condition, Rule, Selector, Tag
+from tenantscope_cost_explorer.rules import PARTLY, After, Condition, Rule, Selector, Tag
 
 
 def literal(value: str | None) -> str:
@@ -28,6 +30,9 @@ def value_of(selector: Selector | None) -> str:
         return "CAST(NULL AS VARCHAR)"
     if isinstance(selector, Tag):
         return f"nullif(tags[{literal(selector.key)}], '')"
+    if isinstance(selector, After):
+        value, text = value_of(selector.of), literal(selector.text)
+        return f"CASE WHEN contains({value}, {text}) THEN nullif(split_part({value}, {text}, -1), '') END"
     return selector.name
 
 
@@ -36,7 +41,7 @@ def holds(condition: Condition) -> str:
     value = value_of(condition.selector)
     if condition.values is None:
         return f"{value} IS NOT NULL"
-    if not isinstance(condition.selector, Tag) and condition.selector.name == "description":
+    if not isinstance(condition.selector, Tag) and condition.selector.name in PARTLY:
         return "(" + " OR ".join(f"contains({value}, {literal(part)})" for part in condition.values) + ")"
     return f"{value} IN ({', '.join(literal(each) for each in condition.values)})"
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from tenantscope_core.results.periods import Month
 
-ZERO = Decimal(0)
+from tenantscope_cost_explorer.cents import ZERO
+
 GOOD_MONTHS_WITHIN = 1
 RULE = (
     "A loss lasts since the first of a row of losing months that reaches to the newest losing month of the period; "

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-ZERO = Decimal(0)
+from tenantscope_cost_explorer.cents import ZERO
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Literal
 from tenantscope_core.results.answers import percent
 from tenantscope_core.results.money import round_half_even, round_to_total
 
-from tenantscope_cost_explorer.cents import deal
-from tenantscope_cost_explorer.losing import ZERO, LosingRun, cost_down_percent, revenue_up_percent
+from tenantscope_cost_explorer.cents import ZERO, deal
+from tenantscope_cost_explorer.losing import LosingRun, cost_down_percent, revenue_up_percent
 from tenantscope_cost_explorer.margin_answers import Losers, Loss, MarginLine, OtherMargins
 
 Order = Literal["margin", "margin_percent", "revenue", "cost"]
@@ -53,6 +53,29 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Ledger:
+    """A period of one currency in cents: a line for each tenant, and the cost that is nobody's."""
+
+    lines: list[Line]
+    residual: Decimal
+
+    @property
+    def revenue(self) -> Decimal:
+        """What all paid."""
+        return sum((line.revenue for line in self.lines), ZERO)
+
+    @property
+    def cost(self) -> Decimal:
+        """What all were allocated."""
+        return sum((line.cost for line in self.lines), ZERO)
+
+    @property
+    def margin(self) -> Decimal:
+        """What is left when the residual is paid, too."""
+        return self.revenue - self.cost - self.residual
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page of lines, and what is not on it."""
 
@@ -62,7 +85,7 @@ class Page:
     more: bool
 
 
-def in_cents(sums: Sequence[MarginSum], residual: Decimal) -> tuple[list[Line], Decimal]:
+def in_cents(sums: Sequence[MarginSum], residual: Decimal) -> Ledger:
     """A line for each tenant and the residual, dealt over all at once: a tenant's figure is the same on every page."""
     tenants = sorted(sums, key=lambda one: one.tenant)
     revenue = round_to_total([one.revenue for one in tenants])
@@ -71,7 +94,7 @@ def in_cents(sums: Sequence[MarginSum], residual: Decimal) -> tuple[list[Line], 
         Line(one.tenant, paid, spent, one.is_losing, (one,))
         for one, paid, spent in zip(tenants, revenue, cost, strict=True)
     ]
-    return lines, rest
+    return Ledger(lines, rest)
 
 
 def grouped(lines: Sequence[Line], by: Literal["tier", "persona"]) -> list[Line]:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 
+from tenantscope_core.results.errors import DataFault
 from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.manifests import Manifest
@@ -17,7 +18,8 @@ from tenantscope_core.stores.workbench import Limits
 from tenantscope_cost_explorer.report import ALLOCATION_REPORT
 from tenantscope_cost_explorer.rules import RuleSet
 from tenantscope_cost_explorer.saving_evidence import SAVING_EVIDENCE
-from tenantscope_cost_explorer.sources.billing import Bill, BillObject
+from tenantscope_cost_explorer.sources.billing import Bill
+from tenantscope_cost_explorer.sources.deliveries import BillObject, empty
 from tenantscope_cost_explorer.sources.workbench import MEASURED, Workbench
 
 ALLOCATION_FORMAT = 2
@@ -55,10 +57,12 @@ class Rollup:
         Raises:
             ToolFailure: The bill or the datasets cannot be reached at all.
         """
-        bill = await self._by_month()
+        bill, faults = await self._by_month()
         usage = {dataset.name: await self._commits.manifest(dataset) for dataset in MEASURED}
 
         async def one(month: Month) -> Outcome:
+            if month in faults:
+                raise DataFault(faults[month])
             return await self._one(month, bill[month], usage, force=request.force)
 
         return await self._commits.each_month(request, bill, one, what="bill")
@@ -71,20 +75,41 @@ class Rollup:
         """
         return await self._commits.sweep((ALLOCATED_COST, ALLOCATION_REPORT, SAVING_EVIDENCE))
 
-    async def _by_month(self) -> dict[Month, list[BillObject]]:
-        objects = await self._bill.objects()
-        found: dict[Month, list[BillObject]] = {}
-        for one in objects:
+    async def _by_month(self) -> tuple[dict[Month, list[BillObject]], dict[Month, str]]:
+        """The objects of each month, and what is wrong with the months that are not whole."""
+        delivered = await self._bill.delivered()
+        found: dict[Month, list[BillObject]] = {Month.parse(month): [] for month in delivered.faults}
+        faults = {Month.parse(month): fault for month, fault in delivered.faults.items()}
+        for one in delivered.objects:
             if one.month is not None:
                 found.setdefault(Month.parse(one.month), []).append(one)
-        unnamed = [one for one in objects if one.month is None]
-        if unnamed:
-            async with self._bill.files(unnamed) as files:
-                months = await self._workbench.months_in(files)
-            for one in unnamed:
-                for month in months[one.name]:
-                    found.setdefault(Month.parse(month), []).append(one)
-        return found
+        await self._look_inside([one for one in delivered.objects if one.month is None], found, faults)
+        return found, faults
+
+    async def _look_inside(
+        self, unnamed: Sequence[BillObject], found: dict[Month, list[BillObject]], faults: dict[Month, str]
+    ) -> None:
+        """Add the objects whose place names no month; what one that cannot be read belongs to is not known.
+
+        Raises:
+            DataFault: One cannot be read, and no other tells of a month.
+        """
+        if not unnamed:
+            return
+        unread = [DataFault(empty(one)) for one in unnamed if not one.size]
+        async with self._bill.files([one for one in unnamed if one.size]) as files:
+            months, faulty = await self._workbench.months_in(files)
+        unread += faulty
+        if unread and not any(months.values()) and not found:
+            raise unread[0]
+        for fault in unread:
+            self._say(f"no month: failed: {fault.sentence}")
+        for one in unnamed:
+            for name in months.get(one.name, ()):
+                month = Month.parse(name)
+                found.setdefault(month, []).append(one)
+                if unread:
+                    faults.setdefault(month, unread[0].sentence)
 
     async def _one(
         self, month: Month, objects: Sequence[BillObject], usage: Mapping[str, Manifest], *, force: bool

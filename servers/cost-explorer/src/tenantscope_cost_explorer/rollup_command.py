@@ -68,5 +68,5 @@ def load_rules(path: Path | None) -> RuleSet:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     add_rollup_words(parser, months="billing months")
-    parser.add_argument("--billing-url", metavar="URL", help="the FOCUS export: s3://…, a file or a folder")
+    parser.add_argument("--billing-url", metavar="URL", help="the bill, FOCUS or CUR 2.0: s3://…, a file or a folder")
     parser.add_argument("--rules", type=Path, metavar="FILE", help="the allocation rules")

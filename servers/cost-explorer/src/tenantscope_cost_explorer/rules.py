@@ -18,8 +18,13 @@ COLUMNS = (
     "resource",
     "region",
     "commitment_status",
+    "iam_principal",
+    "user_identifier",
 )
 """What a charge can be told by, beside its tags and its description."""
+
+PARTLY = ("description", "iam_principal")
+"""Columns of which a rule names a part; of the others it names the whole."""
 
 
 Window = Literal["day", "month"]
@@ -49,17 +54,25 @@ class Column:
     name: str
 
 
-Selector = Tag | Column
+@dataclass(frozen=True, slots=True)
+class After:
+    """What follows the last `text` in a value, such as `acme` in `…/AppRole/tenant=acme` after `tenant=`."""
+
+    of: Tag | Column
+    text: str
+
+
+Selector = Tag | Column | After
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A test of one value of a charge: any non-empty value where `values` is None, else one of `values`.
 
-    For the description, one of `values` must be a part of it.
+    Of a column in `PARTLY`, one of `values` must be a part.
     """
 
-    selector: Selector
+    selector: Tag | Column
     values: tuple[str, ...] | None
 
 

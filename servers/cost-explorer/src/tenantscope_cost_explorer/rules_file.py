@@ -18,6 +18,7 @@ from tenantscope_cost_explorer.rules import (
     COLUMNS,
     EVEN,
     FORMAT,
+    After,
     Column,
     Condition,
     Direct,
@@ -26,7 +27,6 @@ from tenantscope_cost_explorer.rules import (
     Method,
     Rule,
     RuleSet,
-    Selector,
     Split,
     Tag,
     Unallocated,
@@ -152,9 +152,16 @@ def _allocation(value: object, where: str) -> Direct | Split | Unallocated:
 
 def _direct(value: object, where: str) -> Direct:
     at = f"`allocate.tenant` of {where}"
-    given = mapping(value, at)
-    if set(given) != {"map"}:
-        return Direct(_selector(given, at))
+    given = dict(mapping(value, at))
+    if "map" not in given:
+        after = given.pop("after", None)
+        selector = _selector(given, at)
+        if after is None:
+            return Direct(selector)
+        if not isinstance(after, str) or not after:
+            raise RulesError(f'`after` in {at} must be text, such as "tenant=".')
+        return Direct(After(selector, after))
+    only(given, {"map"}, at)
     by = mapping(given["map"], at)
     if len(by) != 1:
         raise RulesError(f"`map` in {at} needs exactly one key, such as `sub_account`.")
@@ -164,7 +171,7 @@ def _direct(value: object, where: str) -> Direct:
         if len(tags) != 1:
             raise RulesError(f"`map.tag` in {at} needs exactly one tag.")
         key, names = next(iter(tags.items()))
-        selector: Selector = Tag(key)
+        selector = Tag(key)
     elif key in COLUMNS:
         selector = Column(key)
     else:
@@ -173,7 +180,7 @@ def _direct(value: object, where: str) -> Direct:
     return Direct(selector, tuple((each, _tenant_id(tenant, at)) for each, tenant in sorted(pairs.items())))
 
 
-def _selector(value: object, at: str) -> Selector:
+def _selector(value: object, at: str) -> Tag | Column:
     given = mapping(value, at)
     if len(given) == 1:
         kind, name = next(iter(given.items()))

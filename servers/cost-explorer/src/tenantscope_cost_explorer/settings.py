@@ -12,6 +12,6 @@ class Settings(RollupSettings):
     allocation_rules: Path | None = Field(default=None, description="rollup: the YAML file with the allocation rules.")
     billing_url: str | None = Field(
         default=None,
-        description="rollup: the FOCUS export, `s3://…` or a file or folder; default "
-        "`s3://<bucket>/raw/billing/focus/data/`.",
+        description="rollup: the bill, a FOCUS or CUR 2.0 export with its manifests: `s3://…` or a file or folder; "
+        "default `s3://<bucket>/raw/billing/focus/data/`.",
     )

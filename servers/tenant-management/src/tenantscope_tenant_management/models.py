@@ -58,6 +58,11 @@ class TenantPage(Answer):
 
     tenants: list[TenantSummary]
     count: int = Field(description="Tenants on this page.")
+    damaged: list[str] | None = Field(
+        default=None,
+        description="Tenants passed by whose records cannot be read, ten at most; get_tenant says what is wrong.",
+    )
+    damaged_count: int | None = Field(default=None, description="How many they are.")
     truncated: bool = Field(description="Whether more match than are shown.")
     next_cursor: str | None = Field(default=None, description="Pass as `cursor` for the next page.")
     next: str | None = Field(default=None, description="What to call for more.")

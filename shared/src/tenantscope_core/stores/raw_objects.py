@@ -24,18 +24,19 @@ _S3_URL = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.*)")
 
 @dataclass(frozen=True, slots=True)
 class RawObject:
-    """One object as it is now."""
+    """One object as it is now; `modified` is when it was written, in seconds since 1970."""
 
     name: str
     size: int
     etag: str
+    modified: float = 0.0
 
 
 class RawObjects(Protocol):
     """Where a rollup's raw input lies."""
 
     async def objects(self) -> list[RawObject]:
-        """Every object that is wanted and not empty, in order of name.
+        """Every object that is wanted, in order of name; without empty ones, unless those were asked for.
 
         Raises:
             ToolFailure: They cannot be listed.
@@ -55,32 +56,45 @@ Wanted = Callable[[str], bool]
 """Whether an object of that name belongs to the input."""
 
 
-def open_raw(url: str, aws: AwsCaller, folder: Path, *, what: str, wanted: Wanted) -> RawObjects:
+def open_raw(url: str, aws: AwsCaller, folder: Path, *, what: str, wanted: Wanted, empty: bool = False) -> RawObjects:
     """The input at `s3://bucket/prefix`, or at a path of this machine; `folder` is for copies, `what` names it.
+
+    Objects of no bytes are left out, unless `empty`.
 
     Raises:
         InvalidArgument: It is neither.
     """
     if match := _S3_URL.fullmatch(url):
-        return S3Objects(aws, match[1], match[2], folder, what=what, wanted=wanted)
+        return S3Objects(aws, match[1], match[2], folder, what=what, wanted=wanted, empty=empty)
     path = Path(url.removeprefix("file://"))
     if not path.exists():
         raise InvalidArgument(
             f"There is no {what} at {url}; it is an s3:// URL, or a file or folder of this machine.",
         )
-    return FolderObjects(path, wanted=wanted)
+    return FolderObjects(path, wanted=wanted, empty=empty)
 
 
 class S3Objects:
     """The objects below a prefix, read with the provider's session."""
 
-    def __init__(self, aws: AwsCaller, bucket: str, prefix: str, folder: Path, *, what: str, wanted: Wanted) -> None:
+    def __init__(
+        self,
+        aws: AwsCaller,
+        bucket: str,
+        prefix: str,
+        folder: Path,
+        *,
+        what: str,
+        wanted: Wanted,
+        empty: bool = False,
+    ) -> None:
         self._aws = aws
         self._bucket = bucket
         self._prefix = prefix
         self._folder = folder
         self._what = what
         self._wanted = wanted
+        self._empty = empty
 
     async def objects(self) -> list[RawObject]:
         """See `RawObjects.objects`."""
@@ -88,8 +102,9 @@ class S3Objects:
         try:
             async for item in self._listed():
                 name = str(item["Key"])
-                if self._wanted(name) and item["Size"]:
-                    found.append(RawObject(name, int(item["Size"]), str(item["ETag"]).strip('"')))
+                if self._wanted(name) and (item["Size"] or self._empty):
+                    etag, modified = str(item["ETag"]).strip('"'), item["LastModified"].timestamp()
+                    found.append(RawObject(name, int(item["Size"]), etag, modified))
         except AwsError as error:
             raise error.as_failure() from error
         return sorted(found, key=lambda one: one.name)
@@ -126,10 +141,11 @@ class S3Objects:
 class FolderObjects:
     """A file, or the files below a folder."""
 
-    def __init__(self, path: Path, *, wanted: Wanted) -> None:
+    def __init__(self, path: Path, *, wanted: Wanted, empty: bool = False) -> None:
         self._path = path
         self._root = path.parent if path.is_file() else path
         self._wanted = wanted
+        self._empty = empty
 
     async def objects(self) -> list[RawObject]:
         """See `RawObjects.objects`."""
@@ -144,8 +160,12 @@ class FolderObjects:
         paths = [self._path] if self._path.is_file() else sorted(self._path.rglob("*"))
         found: list[RawObject] = []
         for path in paths:
-            if path.is_file() and self._wanted(path.name) and path.stat().st_size:
+            if not path.is_file() or not self._wanted(path.name):
+                continue
+            is_now = path.stat()
+            if is_now.st_size or self._empty:
                 with path.open("rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
-                found.append(RawObject(path.relative_to(self._root).as_posix(), path.stat().st_size, digest))
+                name = path.relative_to(self._root).as_posix()
+                found.append(RawObject(name, is_now.st_size, digest, is_now.st_mtime))
         return found

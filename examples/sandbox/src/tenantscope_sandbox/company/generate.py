@@ -1,6 +1,5 @@
 """Makes the company's twelve months in a folder, once: the same bytes each time."""
 
-import fcntl
 import gzip
 import hashlib
 import json
@@ -11,6 +10,8 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+
+from tenantscope_sandbox.state import locked
 
 from . import access_log, bill, focus, revenue, truth, usage
 from .cloudwatch import write_recent_requests
@@ -41,9 +42,7 @@ def generate(directory: Path, *, progress: Progress = lambda _: None) -> Path:
     Inside: `s3/` mirrors the bucket, `registry.json` the registry, `cloudwatch/` what the last days said. No server
     ever sees `truth.json`, what was planted, nor `metering/`, what the log comes to.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "company.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(directory / "company.lock"):
         return _generate(directory, progress)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tenantscope_sandbox.processes import PartFailed, Process
-from tenantscope_sandbox.state import REPOSITORY, State
+from tenantscope_sandbox.state import REPOSITORY, State, locked
 
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
@@ -54,11 +54,13 @@ def environment(progress: Callable[[str], None]) -> Path:
     mark, digest = place / "lock.sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
     if mark.exists() and mark.read_text() == digest:
         return place
-    progress("aws: building the emulator's environment (once)")
-    uv = _uv()
-    _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, place])
-    _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", place / "bin/python", lock])
-    mark.write_text(digest)
+    with locked(place.with_name(f"{place.name}.lock")):
+        if not (mark.exists() and mark.read_text() == digest):  # or another process has built it meanwhile
+            progress("aws: building the emulator's environment (once)")
+            uv = _uv()
+            _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, place])
+            _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", place / "bin/python", lock])
+            mark.write_text(digest)
     return place
 
 

@@ -3,50 +3,76 @@
 import contextlib
 import re
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.raw_objects import RawObject, RawObjects, open_raw
 
-from tenantscope_cost_explorer.sources.focus import BillFile, is_bill
+from tenantscope_cost_explorer.sources.deliveries import (
+    MAX_MANIFEST_BYTES,
+    BillObject,
+    Delivered,
+    Manifest,
+    is_manifest,
+    listed_files,
+    newest,
+    settle,
+)
+from tenantscope_cost_explorer.sources.exports import BillFile, is_bill
 
-_PERIOD = re.compile(r"(?:^|/)BILLING_PERIOD=(\d{4}-(?:0[1-9]|1[0-2]))/", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class BillObject(RawObject):
-    """One object of the export as it is now; `month` is the billing period that its place names, if it names one."""
-
-    month: str | None
+_DATA = re.compile(r"(.*/|)data/?")
 
 
 class Bill:
-    """An export of the bill."""
+    """The exports of a bill: objects with charges, and the manifests beside them."""
 
-    def __init__(self, raw: RawObjects) -> None:
+    def __init__(self, raw: RawObjects, manifests: RawObjects | None = None) -> None:
         self._raw = raw
+        self._manifests = manifests
+
+    async def delivered(self) -> Delivered:
+        """What the bill is made of at this moment, and which of its periods are not whole.
+
+        Raises:
+            ToolFailure: It cannot be listed or its manifests cannot be fetched.
+        """
+        objects = await self._raw.objects()
+        source = self._manifests
+        if source is None:
+            return settle(objects, {})
+        chosen = newest(await source.objects())
+        fitting = [one for one in chosen if one.object.size <= MAX_MANIFEST_BYTES]
+        told: dict[Manifest, list[str] | None] = dict.fromkeys(chosen)
+        async with source.files([one.object for one in fitting]) as paths:
+            for one in fitting:
+                told[one] = listed_files(await anyio.Path(paths[one.object.name]).read_text("utf-8", "replace"))
+        return settle(objects, told)
 
     async def objects(self) -> list[BillObject]:
         """Every object that holds charges, in order of name."""
-        return [BillObject(one.name, one.size, one.etag, _month(one.name)) for one in await self._raw.objects()]
+        return (await self.delivered()).objects
 
     @contextlib.asynccontextmanager
     async def files(self, objects: Sequence[BillObject]) -> AsyncGenerator[list[BillFile]]:
         """Local files of these objects, there until the block ends."""
-        async with self._raw.files(objects) as paths:
-            yield [BillFile(one.name, paths[one.name], one.month) for one in objects]
+        raw: list[RawObject] = list(objects)
+        async with self._raw.files(raw) as paths:
+            yield [BillFile(one.name, paths[one.name], one.month, one.export, one.listed) for one in objects]
 
 
 def open_bill(url: str, aws: AwsCaller, folder: Path) -> Bill:
     """The bill at `s3://bucket/prefix`, or at a path of this machine; `folder` is for copies.
 
+    Where the place is the `data` folder of an export, its manifests are in the `metadata` folder beside that.
+
     Raises:
         InvalidArgument: It is neither.
     """
-    return Bill(open_raw(url, aws, folder, what="bill", wanted=is_bill))
-
-
-def _month(name: str) -> str | None:
-    match = _PERIOD.search(name)
-    return match[1] if match else None
+    bill = open_raw(url, aws, folder, what="bill", wanted=is_bill, empty=True)
+    beside = _DATA.fullmatch(url)
+    at = f"{beside[1]}metadata/" if beside else url
+    local = Path(at.removeprefix("file://"))
+    if not at.startswith("s3://") and not local.is_dir():
+        return Bill(bill)
+    return Bill(bill, open_raw(at, aws, folder / "manifests", what="bill", wanted=is_manifest))

@@ -52,7 +52,8 @@ class FeatureBills:
                 bill.before = {name: sum(services.values(), ZERO) for name, services in was.services.items()}
                 for name in bill.before:
                     bill.services.setdefault(name, {})
-        return found, await self._uses.of_features(aws, used), last_day, missing
+        unused = [month for month in missing if month in costs.months]
+        return found, await self._uses.of_features(aws, used), last_day, unused
 
     async def _costs(self, aws: AwsCaller, costs: Table) -> tuple[dict[str, FeatureBill], date | None]:
         result = await self._engine.query(_COSTS, (), {"costs": costs}, aws=aws, max_rows=MAX_ROWS)

@@ -31,7 +31,7 @@ class FeatureUses:
         self._engine = engine
 
     async def table(self, aws: AwsCaller, period: Period) -> tuple[Table, list[str]]:
-        """What is committed of a period, and its months that are not."""
+        """What is committed of a period, and those of its months that are not."""
         committed = await self._reader.committed(aws, FEATURE_USAGE.name, None)
         missing = [month for month in period.month_names if month not in committed.manifest.months]
         return Table.of(FEATURE_USAGE, committed, period.month_names), missing
@@ -82,11 +82,11 @@ class FeatureUses:
             calls AS (
               SELECT tenant_id, month, feature, sum(calls) AS calls FROM used WHERE {_USED}
               GROUP BY tenant_id, month, feature),
-            every AS (SELECT tenant_id, month, sum(calls) AS calls FROM calls GROUP BY tenant_id, month)
+            totals AS (SELECT tenant_id, month, sum(calls) AS calls FROM calls GROUP BY tenant_id, month)
             SELECT amounts.currency, calls.feature,
-              sum(CAST(amounts.amount AS DOUBLE) * CAST(calls.calls AS DOUBLE) / CAST(every.calls AS DOUBLE))
+              sum(CAST(amounts.amount AS DOUBLE) * CAST(calls.calls AS DOUBLE) / CAST(totals.calls AS DOUBLE))
             FROM amounts
-            JOIN every ON every.tenant_id = amounts.tenant_id AND every.month = amounts.month
+            JOIN totals ON totals.tenant_id = amounts.tenant_id AND totals.month = amounts.month
             JOIN calls ON calls.tenant_id = amounts.tenant_id AND calls.month = amounts.month
             GROUP BY amounts.currency, calls.feature""",
             (),

@@ -17,9 +17,10 @@ from tenantscope_core.stores.rollup import Commits, Outcome, Refused, Request, R
 from tenantscope_core.stores.schemas import ALLOCATED_COST, MARGIN, REVENUE, SEGMENTS, Dataset
 from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.sql_text import string_literal
-from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, tenant_parts
+from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, copy_part
 
-from tenantscope_cost_explorer.margin_rows import ZERO, Cost, MarginRow, Revenue, in_two_currencies, margin_rows
+from tenantscope_cost_explorer.cents import ZERO
+from tenantscope_cost_explorer.margin_rows import Cost, MarginRow, Revenue, in_two_currencies, margin_rows
 from tenantscope_cost_explorer.sources.tiers import registry_tiers
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ class MarginRollup:
             self._say(f"{month}: no revenue is committed, so there is no margin yet")
             return Outcome.NOTHING
         committed = await self._committed_tiers(month, manifests)
+        if committed is None and str(month) in manifests[MARGIN.name].months:
+            self._say(f"{month}: its committed margins cannot be read and are made anew")
+            force = True
         runs = {name: manifests[name].months[str(month)].run for name in _of(month, manifests)}
         if not force and committed is not None:
             known = {tenant: registered.get(tenant) or tier for tenant, tier in committed.items()}
@@ -99,14 +103,15 @@ class MarginRollup:
         )
         if mixed := in_two_currencies(rows):
             self._say(
-                f"{month}: {len(mixed):,} tenants have revenue in one currency and cost in another; nothing is "
-                "converted, so each currency has a row of its own with 0 on the other side"
+                f"{month}: tenants with revenue in one currency and cost in another: {len(mixed):,}. Nothing is "
+                "converted: each currency has a row of its own, with 0 on the other side"
             )
         out = self._folder / f"margin-{month}"
-        tenants, fleet = await self._workbench.run(lambda connection: _written(connection, rows, out))
+        fleet = await self._workbench.run(lambda connection: _written(connection, rows, out))
+        tenants = {row.tenant for row in rows if row.tenant is not None}
         self._say(f"{month}: revenue set against cost; committing margins of {len(tenants):,} tenants")
         inputs = _inputs(runs, {row.tenant: row.tier for row in rows if row.tenant is not None})
-        await self._commits.commit(month, inputs, (Rolled(MARGIN, fleet, tenants),), force=force)
+        await self._commits.commit(month, inputs, (Rolled(MARGIN, fleet),), force=force)
         return Outcome.COMMITTED
 
     async def _committed_tiers(self, month: Month, manifests: Mapping[str, Manifest]) -> dict[str, str | None] | None:
@@ -162,9 +167,8 @@ def _inputs(runs: Mapping[str, str], tiers: Mapping[str, str | None]) -> str:
     return inputs_hash(MARGIN_FORMAT, runs, tiers)
 
 
-def _written(
-    connection: "duckdb.DuckDBPyConnection", rows: Sequence[MarginRow], out: Path
-) -> tuple[dict[str, Part], Part]:
+def _written(connection: "duckdb.DuckDBPyConnection", rows: Sequence[MarginRow], out: Path) -> Part:
+    """The fleet's file: what a tenant earns the company is the company's, so tenants have none of their own."""
     out.mkdir(parents=True, exist_ok=True)
     table = out / "margin.csv"
     with table.open("w", newline="", encoding="utf-8") as file:
@@ -185,4 +189,4 @@ def _written(
     found = connection.execute("SELECT count(*), coalesce(sum(margin), 0) FROM margin").fetchall()[0]
     if found != (len(rows), sum((row.margin for row in rows), ZERO)):
         raise Refused("the margins as written are not the margins as worked out")
-    return tenant_parts(connection, "margin", out)
+    return copy_part(connection, "FROM margin", out / "fleet.parquet")

@@ -1,7 +1,8 @@
 """Committed margins, asked for by SQL: the fleet's by tenant, what features bring in, and losers' pasts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, date
 from decimal import Decimal
 
 from tenantscope_core.results.errors import InvalidArgument, Unavailable
@@ -12,35 +13,27 @@ from tenantscope_core.stores.schemas import ALLOCATED_COST, MARGIN
 from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.windows import Window, open_window
 
-from tenantscope_cost_explorer.losing import ZERO
+from tenantscope_cost_explorer.cents import ZERO
+from tenantscope_cost_explorer.margin_caveats import FleetMargins
 from tenantscope_cost_explorer.margins import MarginSum
-from tenantscope_cost_explorer.sources.feature_use import COST_OF_NO_FEATURE, NO_FEATURE, FeatureUses, months_of
+from tenantscope_cost_explorer.sources.feature_use import COST_OF_NO_FEATURE, FeatureUses, months_of
 
 MAX_ROWS = 100_000
 
 
-@dataclass(slots=True)
-class FleetMargins:
-    """The margins of one currency."""
-
-    tenants: list[MarginSum] = field(default_factory=list[MarginSum])
-    residual: Decimal = ZERO
-
-    @property
-    def money(self) -> Decimal:
-        """How much of this currency goes back and forth."""
-        return sum((abs(one.revenue) + abs(one.cost) for one in self.tenants), abs(self.residual))
-
-
 @dataclass(frozen=True, slots=True)
 class FeatureParts:
-    """One currency's revenue and cost by feature, of tenants alone: the residual is in none of it."""
+    """One currency's revenue and cost by feature, of tenants alone: the residual is in none of it.
+
+    `cost` is all that was allocated to tenants, `unused` the months whose use of features is not committed.
+    """
 
     revenue: dict[str, Decimal]
     named: dict[str, Decimal]
     shared: dict[str, Decimal]
+    cost: Decimal
     calls: dict[str, int]
-    missing: list[str]
+    unused: list[str]
 
 
 class Margins:
@@ -110,20 +103,20 @@ class Margins:
         return found, months
 
     async def by_feature(self, aws: AwsCaller, window: Window, currency: str) -> FeatureParts:
-        """Revenue and cost of the period's tenants divided among features, and the months whose use is not known."""
-        period = window.period
-        used, missing = await self._uses.table(aws, period)
+        """Revenue and cost of the period's tenants divided among features, in the months that have a margin."""
+        made = months_of(window.table, window.period)
+        used, unused = await self._uses.table(aws, window.period)
         committed = await self._reader.committed(aws, ALLOCATED_COST.name, None)
-        costs = Table.of(ALLOCATED_COST, committed, period.month_names)
-        margins = Table(MARGIN, None, months_of(window.table, period), window.table.stale_since)
+        costs = Table.of(ALLOCATED_COST, committed, made)
+        margins = Table(MARGIN, None, made, window.table.stale_since)
         paid = await self._uses.divided(
             aws, used, "SELECT tenant_id, month, currency, revenue AS amount FROM amounts_of", margins
         )
         shared = await self._uses.divided(aws, used, COST_OF_NO_FEATURE, costs)
         named = await self._engine.query(
-            f"""
-            SELECT "x_Feature", sum("EffectiveCost") FROM costs
-            WHERE NOT {NO_FEATURE} AND tenant_id IS NOT NULL AND "BillingCurrency" = ? GROUP BY "x_Feature\"""",
+            """
+            SELECT coalesce("x_Feature", ''), sum("EffectiveCost") FROM costs
+            WHERE tenant_id IS NOT NULL AND "BillingCurrency" = ? GROUP BY coalesce("x_Feature", '')""",
             [currency],
             {"costs": costs},
             aws=aws,
@@ -131,12 +124,19 @@ class Margins:
         )
         uses = await self._uses.of_features(aws, used)
         return FeatureParts(
-            _in(paid, currency),
-            dict(named.rows),
-            _in(shared, currency),
-            {name: use.calls for name, use in uses.items()},
-            missing,
+            revenue=_in(paid, currency),
+            named={name: cost for name, cost in named.rows if name},
+            shared=_in(shared, currency),
+            cost=sum((cost for _, cost in named.rows), ZERO),
+            calls={name: use.calls for name, use in uses.items()},
+            unused=[month for month in unused if month in made],
         )
+
+
+def made_on(window: Window) -> dict[Month, date]:
+    """The months of the window's period that have margins, each with the day on which they were made."""
+    commits = months_of(window.table, window.period)
+    return {Month.parse(month): commit.written.astimezone(UTC).date() for month, commit in commits.items()}
 
 
 def require_months(window: Window, what: str) -> Window:

@@ -13,6 +13,7 @@ from tenantscope_cost_explorer.settings import Settings
 from tenantscope_cost_explorer.sources.costs import Costs
 from tenantscope_cost_explorer.sources.feature_bills import FeatureBills
 from tenantscope_cost_explorer.sources.feature_use import FeatureUses
+from tenantscope_cost_explorer.sources.histories import Histories
 from tenantscope_cost_explorer.sources.margins import Margins
 from tenantscope_cost_explorer.sources.savings import SavingFacts
 
@@ -24,6 +25,7 @@ class Sources:
     costs: Costs
     margins: Margins
     features: FeatureBills
+    histories: Histories
     savings: SavingFacts
 
 
@@ -38,5 +40,9 @@ def sources_of(reader: DatasetReader, engine: SqlEngine) -> Sources:
     """The sources over one reader of commits and one engine."""
     uses = FeatureUses(reader, engine)
     return Sources(
-        Costs(reader, engine), Margins(reader, engine, uses), FeatureBills(engine, uses), SavingFacts(reader, engine)
+        Costs(reader, engine),
+        Margins(reader, engine, uses),
+        FeatureBills(engine, uses),
+        Histories(reader, engine),
+        SavingFacts(reader, engine),
     )

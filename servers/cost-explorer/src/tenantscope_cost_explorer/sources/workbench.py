@@ -16,7 +16,13 @@ from tenantscope_cost_explorer.allocation import SUM_THE_BILL, gather
 from tenantscope_cost_explorer.report import ALLOCATED_ROWS, UNBALANCED, report_rows
 from tenantscope_cost_explorer.rules import RuleSet
 from tenantscope_cost_explorer.saving_evidence import evidence_rows
-from tenantscope_cost_explorer.sources.focus import BillFile, billing_months, create_charges, require_readable
+from tenantscope_cost_explorer.sources.exports import (
+    BillFile,
+    billing_months,
+    create_charges,
+    require_one_currency,
+    require_readable,
+)
 from tenantscope_cost_explorer.sources.shares import apportion
 
 if TYPE_CHECKING:
@@ -52,11 +58,9 @@ class Workbench:
         """What one month's allocation may take of this machine."""
         return self._duckdb.limits
 
-    async def months_in(self, files: Sequence[BillFile]) -> dict[str, list[str]]:
-        """The billing months in each of these files, by name."""
-        return await self._duckdb.run(
-            lambda connection: {file.name: billing_months(connection, file) for file in files}
-        )
+    async def months_in(self, files: Sequence[BillFile]) -> tuple[dict[str, list[str]], list[DataFault]]:
+        """The billing months in each of these files, by name, and what is wrong with those that cannot be read."""
+        return await self._duckdb.run(lambda connection: _months_in(connection, files))
 
     async def allocate(
         self, rules: RuleSet, month: Month, bill: Sequence[BillFile], usage: Mapping[str, Sequence[Path]]
@@ -70,6 +74,19 @@ class Workbench:
         """
         out = self._duckdb.folder / str(month)
         return await self._duckdb.run(lambda connection: _allocate(connection, rules, month, bill, usage, out))
+
+
+def _months_in(
+    connection: "duckdb.DuckDBPyConnection", files: Sequence[BillFile]
+) -> tuple[dict[str, list[str]], list[DataFault]]:
+    months: dict[str, list[str]] = {}
+    faults: list[DataFault] = []
+    for file in files:
+        try:
+            months[file.name] = billing_months(connection, file)
+        except DataFault as fault:
+            faults.append(fault)
+    return months, faults
 
 
 def _allocate(
@@ -94,6 +111,7 @@ def _allocate(
             connection.execute(step.sql)
             if step.title == SUM_THE_BILL:
                 _require_complete(connection, bill)
+                require_one_currency(connection, bill, str(month))
         connection.execute(f"CREATE TABLE evidence AS {evidence_rows(rules, month.first_day)}")
         apportion(connection, rules, month.first_day)
     except duckdb.Error as error:

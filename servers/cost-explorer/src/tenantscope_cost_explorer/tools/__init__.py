@@ -1,5 +1,6 @@
 """The tools, one file each, in the order in which hosts list them."""
 
+from tenantscope_cost_explorer.tools.forecast_costs import forecast_costs
 from tenantscope_cost_explorer.tools.get_allocation_report import get_allocation_report
 from tenantscope_cost_explorer.tools.get_costs import get_costs
 from tenantscope_cost_explorer.tools.get_feature_unit_costs import get_feature_unit_costs
@@ -7,4 +8,12 @@ from tenantscope_cost_explorer.tools.get_margins import get_margins
 from tenantscope_cost_explorer.tools.rank_tenants_by_cost import rank_tenants_by_cost
 from tenantscope_cost_explorer.tools.suggest_savings import suggest_savings
 
-TOOLS = (get_costs, rank_tenants_by_cost, get_margins, get_feature_unit_costs, get_allocation_report, suggest_savings)
+TOOLS = (
+    get_costs,
+    rank_tenants_by_cost,
+    get_margins,
+    get_feature_unit_costs,
+    forecast_costs,
+    get_allocation_report,
+    suggest_savings,
+)

@@ -6,8 +6,9 @@ from pydantic import Field
 from tenantscope_core.results.errors import NotFound
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
+from tenantscope_cost_explorer.currencies import choose_currency
 from tenantscope_cost_explorer.feature_answers import FeatureCosts
-from tenantscope_cost_explorer.feature_costs import FeatureBill, Order, list_features
+from tenantscope_cost_explorer.feature_costs import Order, list_features
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.margins import require_months
 from tenantscope_cost_explorer.sources.open import Sources
@@ -41,7 +42,7 @@ async def get_feature_unit_costs(
             f"Nothing is committed for {window.period.before()}, so no change is known.", parameter="order_by"
         )
     bills, uses, last_day, missing = await call.sources.features.bills(call.aws, window)
-    chosen = _currency(bills, currency)
+    chosen = choose_currency({name: abs(bill.total) for name, bill in bills.items()}, currency, noun="cost")
     listed = list_features(bills[chosen], uses, order=order_by, limit=limit)
     return FeatureCosts(
         period=str(window.period),
@@ -61,12 +62,3 @@ async def get_feature_unit_costs(
         next="get_costs with feature=<one of these>; get_margins with group_by=feature for what they bring in",
         freshness=freshness(window, call.now, last_day),
     )
-
-
-def _currency(bills: dict[str, FeatureBill], asked: str | None) -> str:
-    if asked is not None and asked not in bills:
-        listed = ", ".join(sorted(bills)) or "none"
-        raise NotFound(f"No cost is in that currency; there is {listed}.", parameter="currency")
-    if not bills:
-        raise NotFound("The bill of this period has no cost.", parameter="period")
-    return asked or max(sorted(bills), key=lambda name: abs(bills[name].total))

@@ -1,5 +1,6 @@
 """`get_margins`."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -9,9 +10,12 @@ from tenantscope_core.results.names import exact, hint
 from tenantscope_core.stores.windows import Window
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_cost_explorer.losing import RULE, ZERO, losing_run
+from tenantscope_cost_explorer.currencies import choose_currency
+from tenantscope_cost_explorer.losing import RULE, losing_run
 from tenantscope_cost_explorer.margin_answers import MarginLine, MarginReport
+from tenantscope_cost_explorer.margin_caveats import FleetMargins, caveats, elsewhere, through
 from tenantscope_cost_explorer.margins import (
+    Ledger,
     Line,
     Only,
     Order,
@@ -27,7 +31,7 @@ from tenantscope_cost_explorer.margins import (
     tenant_line,
 )
 from tenantscope_cost_explorer.sources.costs import freshness
-from tenantscope_cost_explorer.sources.margins import FleetMargins
+from tenantscope_cost_explorer.sources.margins import made_on
 from tenantscope_cost_explorer.sources.open import Sources
 
 METHOD = (
@@ -72,35 +76,26 @@ async def get_margins(
     }  # fmt: skip
     start = call.cursors.start(cursor, question=question, version=window.runs)
     found = await margins.by_tenant(call.aws, window)
-    chosen = _currency(found, currency)
-    fleet = found[chosen]
-    everyone, residual = in_cents(fleet.tenants, fleet.residual)
-    matching = _of_tier(everyone, tier)
+    chosen = choose_currency({name: one.money for name, one in found.items()}, currency, noun="revenue or cost")
+    ledger = in_cents(found[chosen].tenants, found[chosen].residual)
+    matching = _of_tier(ledger.lines, tier)
     active = await call.sources.costs.active_tenants(call.aws, window.period)
-    notes = _notes(window, found, chosen)
-    revenue = sum((line.revenue for line in everyone), ZERO)
-    cost = sum((line.cost for line in everyone), ZERO)
+    also_in, made = elsewhere(found, chosen), made_on(window)
+    notes = caveats(made, chosen, len(also_in))
+    match group_by:
+        case "tenant":
+            listed, everything = matching, ledger.lines
+        case "feature":
+            listed, more = await _features(call, window, chosen, found[chosen], ledger)
+            everything, notes = listed, [*notes, *more]
+        case group:
+            listed = grouped(matching, group)
+            everything = [*listed, *rest_of(ledger.lines, matching)]
+    shown = page(listed, everything, order=order_by, only=only, start=start, limit=limit)
     if group_by == "tenant":
-        shown = page(matching, everyone, order=order_by, only=only, start=start, limit=limit)
-        rows = await _tenants(call, window, chosen, shown, active, found)
+        rows = await _tenants(call, window, chosen, shown, active, also_in)
     else:
-        if group_by == "feature":
-            parts = await margins.by_feature(call.aws, window, chosen)
-            notes += [f"No feature_usage is committed for {month}: it is all (none)." for month in parts.missing]
-            listed = everything = feature_lines(
-                revenue=parts.revenue,
-                revenue_total=Total(sum((one.revenue for one in fleet.tenants), ZERO), revenue),
-                named=parts.named,
-                shared=parts.shared,
-                cost_total=Total(sum((one.cost for one in fleet.tenants), ZERO), cost),
-                calls=parts.calls,
-            )
-        else:
-            listed = grouped(matching, group_by)
-            everything = [*listed, *rest_of(everyone, matching)]
-        shown = page(listed, everything, order=order_by, only=only, start=start, limit=limit)
         rows = [group_line(line) for line in shown.lines]
-    margin = revenue - cost - residual
     asked = {"only": only if only != "all" else None, "tier": tier}
     return MarginReport(
         period=str(window.period),
@@ -109,15 +104,15 @@ async def get_margins(
         group_by=group_by,
         order_by=order_by,
         filters={name: value for name, value in asked.items() if value is not None},
-        revenue=revenue,
-        cost=cost,
-        residual=residual,
-        bill=cost + residual,
-        margin=margin,
-        margin_percent=percent(margin, revenue),
+        revenue=ledger.revenue,
+        cost=ledger.cost,
+        residual=ledger.residual,
+        bill=ledger.cost + ledger.residual,
+        margin=ledger.margin,
+        margin_percent=percent(ledger.margin, ledger.revenue),
         losing=losers(matching, active),
-        active_tenants=None if active is None else sum(line.name in active for line in everyone),
-        inactive_tenants=None if active is None else sum(line.name not in active for line in everyone),
+        active_tenants=None if active is None else sum(line.name in active for line in ledger.lines),
+        inactive_tenants=None if active is None else sum(line.name not in active for line in ledger.lines),
         rows=rows,
         other=shown.other,
         row_count=shown.count,
@@ -129,7 +124,7 @@ async def get_margins(
         method=METHOD if group_by == "feature" else None,
         notes=notes,
         next=_next(group_by),
-        freshness=freshness(window, call.now, None),
+        freshness=freshness(window, call.now, through(made)),
     )
 
 
@@ -139,22 +134,14 @@ async def _tenants(
     currency: str,
     shown: Page,
     active: frozenset[str] | None,
-    found: dict[str, FleetMargins],
+    also_in: Mapping[str, list[str]],
 ) -> list[MarginLine]:
     last = window.period.months[-1]
     losing = [line.name for line in shown.lines if line.is_losing]
     pasts, known = await call.sources.margins.pasts(call.aws, losing, currency, last)
-    elsewhere = {
-        name: {one.tenant for one in other.tenants} for name, other in sorted(found.items()) if name != currency
-    }
+    runs = {name: losing_run(past, known=known, last=last) for name, past in pasts.items()}
     return [
-        tenant_line(
-            line,
-            losing_run(pasts[line.name], known=known, last=last) if line.is_losing else None,
-            last=str(last),
-            active=active,
-            also_in=[name for name, tenants in elsewhere.items() if line.name in tenants],
-        )
+        tenant_line(line, runs.get(line.name), last=str(last), active=active, also_in=also_in.get(line.name, ()))
         for line in shown.lines
     ]
 
@@ -170,30 +157,22 @@ def _of_tier(lines: list[Line], tier: str | None) -> list[Line]:
     return of_tier
 
 
-def _currency(found: dict[str, FleetMargins], asked: str | None) -> str:
-    if asked is not None and asked not in found:
-        listed = ", ".join(sorted(found)) or "none"
-        raise NotFound(f"No revenue or cost is in that currency; there is {listed}.", parameter="currency")
-    if not found:
-        raise NotFound("There is neither revenue nor cost in this period.", parameter="period")
-
-    return asked or max(sorted(found), key=lambda name: found[name].money)
-
-
-def _notes(window: Window, found: dict[str, FleetMargins], currency: str) -> list[str]:
-    notes: list[str] = []
-    for name in window.period.month_names:
-        commit = window.table.months.get(name)
-        if commit is not None and f"{commit.written:%Y-%m}" <= name:
-            notes.append(f"{name} was made on {commit.written:%Y-%m-%d}, before it ended: a part of the month.")
-    here = {one.tenant for one in found[currency].tenants}
-    both = {one.tenant for name, fleet in found.items() if name != currency for one in fleet.tenants} & here
-    if both:
-        notes.append(
-            f"{len(both):,} tenants have revenue or cost in several currencies; nothing is converted, so their margin "
-            f"in {currency} is not all of it."
-        )
-    return notes
+async def _features(
+    call: Call[Sources], window: Window, currency: str, fleet: FleetMargins, ledger: Ledger
+) -> tuple[list[Line], list[str]]:
+    parts = await call.sources.margins.by_feature(call.aws, window, currency)
+    lines = feature_lines(
+        revenue=parts.revenue,
+        revenue_total=Total(fleet.revenue, ledger.revenue),
+        named=parts.named,
+        shared=parts.shared,
+        cost_total=Total(fleet.cost, ledger.cost),
+        calls=parts.calls,
+    )
+    notes = [f"No feature_usage is committed for {month}: it is all (none)." for month in parts.unused]
+    if parts.cost != fleet.cost:
+        notes.append("Costs have changed since these margins were made; (none) bears it until the next rollup.")
+    return lines, notes
 
 
 def _next(group_by: str) -> str:

@@ -6,12 +6,13 @@ from pydantic import Field
 from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
+from tenantscope_cost_explorer.breakdown import ZERO
+from tenantscope_cost_explorer.currencies import choose_currency
 from tenantscope_cost_explorer.models import TenantRanking
 from tenantscope_cost_explorer.ranking import (
     Inactive,
     Order,
     Status,
-    TenantSum,
     inactive_cost,
     rank,
     shared_among_active,
@@ -62,7 +63,8 @@ async def rank_tenants_by_cost(
             f"The usage of {window.period} is not committed, so activity is unknown.",
             parameter="status" if status != "all" else "inactive",
         )
-    chosen = _currency(found, currency)
+    money = {name: sum((abs(one.total) for one in tenants), ZERO) for name, tenants in found.items()}
+    chosen = choose_currency(money, currency, noun="cost")
     sums, compare = found[chosen], window.before is not None
     idle_cost = None if active is None else inactive_cost(sums, active)
     if inactive == "shared_among_active" and active is not None:
@@ -97,12 +99,3 @@ async def rank_tenants_by_cost(
         next="get_costs with tenant_id=<one of these>; get_allocation_report for the residual",
         freshness=freshness(window, call.now, last_day),
     )
-
-
-def _currency(found: dict[str, list[TenantSum]], asked: str | None) -> str:
-    if asked is not None and asked not in found:
-        listed = ", ".join(sorted(found)) or "none"
-        raise NotFound(f"No cost is in that currency; there is {listed}.", parameter="currency")
-    if not found:
-        raise NotFound("The bill of this period has no cost.", parameter="period")
-    return asked or max(sorted(found), key=lambda name: sum(abs(one.total) for one in found[name]))

@@ -11,7 +11,7 @@ from tenantscope_core.results.statuses import ACTIVE_STATUSES, spellings_of
 from tenantscope_core.stores.aws import AwsCaller
 
 from tenantscope_tenant_management.filters import TenantFilter, matches
-from tenantscope_tenant_management.registry import Status
+from tenantscope_tenant_management.registry import DamagedRecord, Status
 from tenantscope_tenant_management.sources.items import Item
 from tenantscope_tenant_management.sources.journal import Journal
 from tenantscope_tenant_management.sources.registry_table import (
@@ -33,9 +33,10 @@ Position = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Tenants in order, and where the next page begins; None at the end."""
+    """Tenants in order, ids of damaged records on the way, and where the next page begins, None at the end."""
 
     items: list[Item]
+    damaged: list[str]
     next_position: Position | None
 
 
@@ -69,22 +70,27 @@ class TenantSearch:
         """Up to `limit` tenants that match, from a position on, after at most `MAX_QUERIES_A_PAGE` queries.
 
         Raises:
-            DamagedRecord: A record on the way cannot be read.
             Unavailable: The registry is too busy to give what it has.
         """
         shelves, is_exact = self._shelves(wanted)
         reading = _Reading(shelves, start, size=limit + 1 if is_exact else _READ_AT_ONCE)
         items: list[Item] = []
+        damaged: list[str] = []
         while await reading.fill(aws):
             placed = reading.first
             if placed is None:
-                return Found(items, None)
-            if placed.record is not None and matches(placed.record, wanted):
-                if len(items) == limit:
-                    break
+                return Found(items, damaged, None)
+            try:
+                found = placed.record is not None and matches(placed.record, wanted)
+            except DamagedRecord:
+                found = False
+                damaged.append(placed.key["tenantId"])
+            if found and len(items) == limit:
+                break
+            if found and placed.record is not None:
                 items.append(placed.record)
             reading.take()
-        return Found(items, reading.position)
+        return Found(items, damaged, reading.position)
 
     def _shelves(self, wanted: TenantFilter) -> tuple[list[Shelf], bool]:
         """The most selective index for a filter, and whether most of what it gives matches."""

@@ -10,9 +10,10 @@ from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_tenant_management.filters import TenantFilter
 from tenantscope_tenant_management.models import TenantPage, TenantSummary
-from tenantscope_tenant_management.registry import DamagedRecord, Status, summary
+from tenantscope_tenant_management.registry import Status, summary
 from tenantscope_tenant_management.sources.open import Sources
-from tenantscope_tenant_management.sources.registry_table import damaged
+
+MOST_DAMAGED = 10
 
 
 @tool(shown_to=ShownTo.PROVIDER, scopes={"tenants:read"}, effects=READ)
@@ -52,15 +53,14 @@ async def list_tenants(
         "inactive_since": inactive_since,
     }
     start = None if cursor is None else call.cursors.read(cursor, question=question)
-    try:
-        found = await call.sources.search.find(call.aws, wanted, limit=limit, start=start)
-        tenants = [summary(item) for item in found.items]
-    except DamagedRecord as error:
-        raise damaged(error) from error
+    found = await call.sources.search.find(call.aws, wanted, limit=limit, start=start)
+    tenants = [summary(item) for item in found.items]
     more = found.next_position
     return TenantPage(
         tenants=tenants,
         count=len(tenants),
+        damaged=found.damaged[:MOST_DAMAGED] or None,
+        damaged_count=len(found.damaged) or None,
         truncated=more is not None,
         next_cursor=None if more is None else call.cursors.write(more, question=question),
         next=_next(tenants, more),
