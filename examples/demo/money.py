@@ -20,7 +20,7 @@ async def who_loses(sandbox: Sandbox, truth: dict[str, Any]) -> None:
         earlier = " or earlier" if loss.get("or_earlier") else ""
         say(
             f"  {row['name']}: pays {row['revenue']}, costs {row['cost']}, margin {row['margin']} {report['currency']};"
-            f" since {loss['since']}{earlier}, {loss['lost']} in all; {loss['revenue_up_percent']} % more revenue ends it"
+            f" since {loss['since']}{earlier}, {loss['lost']} in all; {loss['revenue_up_percent']} % more pay ends it"
         )
         true = Decimal(truth["revenue"][MONTH][row["name"]]) - Decimal(
             truth["billing"][MONTH]["allocated"][row["name"]]["total"]
