@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ async def committed(cloud: Cloud, bucket: str, folder: Path, made: Path) -> Savi
     """Roll up `MONTHS` of the company in `made` into a new bucket."""
     cloud.client("s3").create_bucket(Bucket=bucket)
     company = Company(cloud.fleet(), bucket, folder)
+    company.clock.advance(timedelta(days=30).total_seconds())  # when all of these months are over
     truth: dict[str, Any] = json.loads((made / "truth.json").read_text())
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE tier (tenant_id VARCHAR, tier VARCHAR)")

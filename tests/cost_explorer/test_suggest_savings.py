@@ -1,6 +1,7 @@
 """`suggest_savings` over committed datasets: bounded at any size, and plain about what it could not look at."""
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,14 @@ async def test_what_could_not_be_looked_at_without_use_is_said(small: tuple[Comp
     assert report.not_looked_at == [
         "idle: no usage is committed for 2026-08; tenants without use, peers and bursts are not told; commit it"
     ]
+
+
+async def test_a_month_that_is_running_is_not_called_whole(small: tuple[Company, Asker]) -> None:
+    company, provider = small
+    company.clock.now = datetime(2026, 9, 11, 2, 0, tzinfo=UTC)
+    await company.roll_up(RULES, SEPTEMBER, url=str(company.folder / "bill.csv"), force=True)
+    report = await provider.ask(suggest_savings, kind="idle")
+    assert report.not_looked_at == ["days after the first 10: the last month was running; what is idle so far may wake"]
 
 
 async def test_a_month_of_before_there_was_evidence_says_so(small: tuple[Company, Asker], cloud: Cloud) -> None:

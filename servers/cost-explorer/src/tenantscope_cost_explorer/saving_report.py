@@ -127,6 +127,8 @@ def not_looked_at(kinds: Sequence[Kind], lacking: Mapping[str, Sequence[str]], f
         for name, months in lacking.items()
         if (left := [kind for kind in _NEEDS[name] if kind in kinds])
     ]
+    if facts.running:
+        said.append(f"days after the first {facts.days}: the last month was running; what is idle so far may wake")
     summed = sum((line.cost for line in facts.lines if line.days is None), ZERO) / max(len(facts.months), 1)
     if summed:
         said.append(

@@ -137,6 +137,8 @@ class Facts:
     weekend_days: int
     bill: Decimal
     revenue: Decimal | None = None
+    running: bool = False
+    """Whether days of it were still to come when it was committed."""
     lines: Sequence[Line] = ()
     day_spend: Sequence[DaySpend] = ()
     tenants: Mapping[str, TenantFacts] = field(default_factory=dict[str, TenantFacts])

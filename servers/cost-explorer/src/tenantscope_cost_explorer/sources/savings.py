@@ -1,6 +1,5 @@
 """What savings are found in, read from the committed datasets of the fleet."""
 
-from calendar import monthrange
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,7 +8,7 @@ from typing import Any
 
 from anyio import to_thread
 from tenantscope_core.results.errors import InvalidArgument, NotFound
-from tenantscope_core.results.periods import Month, Period
+from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.schemas import MARGIN, REVENUE, USAGE, Dataset
@@ -68,13 +67,15 @@ class SavingFacts:
             for table in (evidence, usage, revenue, margin)
         }
         told = not lacking["saving_evidence"]
+        days = _days(window, months)
         money = {} if lacking["revenue"] else await self._revenue(aws, revenue, chosen)
         use = {} if lacking["usage"] else await self._use(aws, usage)
         facts = Facts(
             currency=chosen,
             months=tuple(months),
-            days=sum(monthrange(month.year, month.month)[1] for month in map(Month.parse, months)),
-            weekend_days=_weekend_days(months),
+            days=len(days),
+            weekend_days=sum(day.isoweekday() >= 6 for day in days),
+            running=window.days_covered < window.period.days,
             bill=sum((cost for cost, _, _ in costs[chosen].values()), ZERO),
             revenue=None if lacking["revenue"] else sum((one for one in money.values() if one), ZERO),
             lines=await self._lines(aws, evidence, months, chosen) if told else (),
@@ -288,11 +289,11 @@ def _currency(found: Mapping[str, Mapping[str | None, tuple[Decimal, Decimal, De
     return asked or max(sorted(found), key=lambda name: sum(abs(cost) for cost, _, _ in found[name].values()))
 
 
-def _weekend_days(months: Collection[str]) -> int:
-    periods = [Period.of_months(month, month) for month in map(Month.parse, months)]
-    return sum(
-        (one.start + timedelta(days=n)).isoweekday() >= 6 for one in periods for n in range(one.days)
-    )  # fmt: skip
+def _days(window: Window, months: Collection[str]) -> list[date]:
+    """The days of these months that were over when the last was committed; at least one."""
+    start = window.period.start
+    covered = [start + timedelta(days=n) for n in range(max(window.days_covered, 1))]
+    return [day for day in covered if f"{day:%Y-%m}" in months] or [start]
 
 
 def _tenants(
