@@ -33,6 +33,8 @@ LONGEST: dict[str, dict[str, Any]] = {
     "rank_tenants_by_cost": {"limit": 60},
     "get_margins": {"limit": 40},
     "forecast_costs": {"months": 12},
+    "find_cost_anomalies": {"sensitivity": "high", "min_cost": 0},
+    "suggest_savings": {"limit": 25},
 }
 """Arguments that make an answer as long as it gets, where it has such."""
 
@@ -133,6 +135,20 @@ def sums_of_forecast(report: Any) -> None:
     assert sum((one.cost for one in report.tenants), report.other.cost + report.residual) == report.total
 
 
+def sums_of_change(report: Any) -> None:
+    for change in report.changes:
+        assert sum((driver.change for driver in change.drivers), ZERO) == change.change
+        assert sum((line.change for line in change.lines), change.other.change) == change.change
+
+
+def of_anomalies(report: Any) -> None:
+    assert report.truncated == (report.count > len(report.anomalies))
+
+
+def sums_of_savings(report: Any) -> None:
+    assert sum((one.saving for one in report.findings), report.other.saving if report.other else ZERO) == report.gross
+
+
 def sums_of_report(report: Any) -> None:
     assert report.truncated
     assert (report.invoice_count, report.reconciles) == (100, True)
@@ -147,6 +163,9 @@ SUMS: dict[str, Callable[[Any], None]] = {
     "get_feature_unit_costs": sums_of_features,
     "forecast_costs": sums_of_forecast,
     "get_allocation_report": sums_of_report,
+    "explain_cost_change": sums_of_change,
+    "find_cost_anomalies": of_anomalies,
+    "suggest_savings": sums_of_savings,
 }
 
 
