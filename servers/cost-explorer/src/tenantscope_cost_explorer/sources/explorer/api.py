@@ -156,6 +156,6 @@ class CostExplorerApi:
             position = {"NextPageToken": str(page["NextPageToken"])}
         raise InvalidArgument(
             f"The answer takes more than the {self._most_requests} paid requests that one question may cost; ask for a "
-            "shorter period. Whoever operates the server can set TENANTSCOPE_API_REQUESTS higher.",
+            "shorter period. Whoever operates the server can set TENANTSCOPE_COST_API_REQUESTS higher.",
             parameter="period",
         )
