@@ -1,10 +1,11 @@
 """An agent session with the sandbox's company, the servers started over stdio as a host starts them.
 
-The provider asks who its tenants are, what each costs, whether that ties to the bill, what they use and who fades. The
-tenant acme asks for its own costs and bill and then for globex's, which two layers refuse in turn. Its bot answers a
-question twice and pays once, and remembers what a family said. Then a tenant is taken in, changes, is suspended, and
-leaves for good. Every figure is compared with the truth that the company was made from, or with what the stores hold.
-Exits 0 when all of it is as it should be.
+The provider asks who its tenants are, what each costs, whether that ties to the bill, who loses money and since when,
+what features cost, what the next half year brings, what is used and who fades. The tenant acme asks for its own costs
+and bill and then for globex's, which two layers refuse in turn. Its bot answers a question twice and pays once, and
+remembers what a family said. Then a tenant is taken in, changes, is suspended, and leaves for good. Every figure is
+compared with the truth that the company was made from, or with what the stores hold. Exits 0 when all of it is as it
+should be.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import cast
 import anyio
 import bot
 import lifecycle
+import money
 import provider
 import tenant
 from prepare import prepare, say
@@ -25,6 +27,9 @@ from tenantscope_sandbox.state import default_directory
 PARTS = (
     provider.who_they_are,
     provider.what_they_cost,
+    money.who_loses,
+    money.what_features_cost,
+    money.what_comes,
     provider.what_they_use,
     tenant.its_costs,
     tenant.its_bill,

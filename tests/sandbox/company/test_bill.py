@@ -103,3 +103,24 @@ def test_a_commitment_is_used_or_unused_to_its_last_cent(sql: duckdb.DuckDBPyCon
 )  # fmt: skip
 def test_the_bill_holds_every_kind_of_charge(sql: duckdb.DuckDBPyConnection, what: str) -> None:
     assert one(sql, f"SELECT count(*) FROM bill WHERE {what}") > 0
+
+
+def test_one_tenants_transfer_is_eight_times_its_usual_on_the_days_of_the_spike(
+    sql: duckdb.DuckDBPyConnection, truth: dict[str, Any]
+) -> None:
+    spike = truth["planted"]["cost_spike"]
+    days = ", ".join(f"DATE '{day}'" for day in spike["days"])
+    of_it = f"FROM bill WHERE Tags['tenant'] = '{spike['tenant']}' AND ServiceName = '{spike['service']}'"
+    september = "AND ChargePeriodStart >= DATE '2026-09-01' AND ChargePeriodStart < DATE '2026-10-01'"
+    cost, quantity = one(
+        sql, f"SELECT sum(effective), sum(ConsumedQuantity) {of_it} AND ChargePeriodStart::DATE IN ({days})"
+    )
+    assert cost == Decimal(spike["cost"])
+    assert quantity == pytest.approx(float(spike["quantity"]))
+    assert Decimal(spike["excess_cost"]) * 8 == cost * 7
+    usual = one(
+        sql,
+        f"SELECT median(effective)::DOUBLE {of_it} {september} AND isodow(ChargePeriodStart) < 6"
+        f" AND ChargePeriodStart::DATE NOT IN ({days})",
+    )
+    assert float(cost) / 4 / usual == pytest.approx(8, rel=0.2)

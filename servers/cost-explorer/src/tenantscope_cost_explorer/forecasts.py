@@ -239,7 +239,7 @@ def _one(value: float | None) -> float | None:
 def _source(cost: Outlook, *, alone: bool, fleet: bool) -> str:
     if not cost.errors:
         return "a random walk with this series' own changes: too few past errors are known to tell widths from them"
-    whose = "this series" if alone else "all tenants, made as wide as the fleet's own ask" if fleet else "other tenants"
+    whose = "this series" if alone else "all tenants, scaled to the fleet's own" if fleet else "other tenants"
     return f"{cost.errors:,} past errors of {whose}"
 
 

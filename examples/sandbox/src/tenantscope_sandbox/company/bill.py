@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 import numpy as np
@@ -10,9 +11,9 @@ from .activity import Floats, Ints, generator
 from .charges import Bill, Charges, Shape
 from .columns import fetch_columns
 from .features import FEATURE_NAMES
-from .periods import DAYS, MONTHS, days_of
+from .periods import DAYS, MONTHS, day_number, days_of
 from .skus import ACCOUNTS, BILLING_ACCOUNTS, COST_SCALE, PROD_EU, PROD_US, SECURITY, SILO, SKUS, STAGING, sku_index
-from .tenants import CHURNER, SILO_TENANT, TENANTS, tenant_index
+from .tenants import CHURNER, SILO_TENANT, SPIKING, TENANTS, tenant_index
 from .usage import LANGUAGE_MODELS
 
 CENT = COST_SCALE // 100
@@ -23,6 +24,9 @@ SAVINGS_PLAN_RATE = 0.72
 """Price under the savings plan as a share of the list price."""
 TAX_PERCENT = {"100000000001": 7, "100000000002": 4}
 SUPPORT_PERCENT = 5
+SPIKE_SKU, SPIKE_FACTOR = "transfer_out", 8
+SPIKE_DAYS = tuple(date(2026, 9, day) for day in range(8, 12))
+"""Days on which a retry loop in one tenant's integration fetched everything over and over, eight times its usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,11 @@ def _tenants_own(bill: Bill, metered: Metered) -> None:
         shape = Shape(environment="prod")
         requests = metered.requests[number, used]
         for sku, quantity in per_request.items():
-            spread = np.exp(0.12 * rng.standard_normal(len(used)))
-            bill.metered(kind, sku, requests * quantity * spread, account=account, day=used, tenant=owner, shape=shape)
+            quantities = requests * quantity * np.exp(0.12 * rng.standard_normal(len(used)))
+            if tenant.id == SPIKING and sku == SPIKE_SKU:
+                spiking = np.isin(used, [day_number(day) for day in SPIKE_DAYS])
+                quantities[spiking] = np.round(quantities[spiking], 2) * SPIKE_FACTOR
+            bill.metered(kind, sku, quantities, account=account, day=used, tenant=owner, shape=shape)
         stored = metered.stored[number].copy()
         if tenant.id == CHURNER:  # what it left behind is still there
             stored[used[-1] + 1 :] = stored[used[-1]]

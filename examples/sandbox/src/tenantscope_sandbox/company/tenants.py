@@ -72,6 +72,7 @@ MONEY_LOSER = "budgetjet"
 MONEY_LOSER_FROM = "harbourline"
 MONEY_LOSER_FROM_MONTH = "2026-06"
 SILO_TENANT = "skyline-global"
+SPIKING = "atlas-business"
 
 _E = "enterprise"
 _G = "growth"
@@ -83,7 +84,7 @@ TENANTS: tuple[Tenant, ...] = (
     Tenant("northwind", "Northwind Journeys", _E, "bookers", 190, 1.1, eu=True, users=140),
     Tenant("7f3c2b1a-9d4e-4c6b-8a57-0e1f2d3c4b5a", "Meridian Group", _E, "searchers", 230, 1.4, users=160),
     Tenant("grand-tour", "Grand Tour Holdings", _E, "bookers", 170, 1.2, eu=True, users=120),
-    Tenant("atlas-business", "Atlas Business Travel", _E, "searchers", 200, 1.15, users=130),
+    Tenant(SPIKING, "Atlas Business Travel", _E, "searchers", 200, 1.15, users=130),
     Tenant("lighthouse", "Lighthouse Mobility", _E, "bookers", 160, 1.3, joined=date(2026, 1, 12), users=110),
     Tenant("polaris-alliance", "Polaris Alliance", _E, "searchers", 180, 1.2, eu=True, users=125),
     Tenant("acme", "Acme Travel", _G, "searchers", 95, 1.5, users=28, tags={"segment": "leisure"}),

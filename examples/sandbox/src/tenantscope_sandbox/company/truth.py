@@ -14,12 +14,13 @@ import duckdb
 import numpy as np
 
 from . import activity, tenants
-from .bill import invoice_totals
+from .bill import SPIKE_DAYS, SPIKE_FACTOR, SPIKE_SKU, invoice_totals
 from .charges import Charges, Kind
 from .features import ASSISTANT_LAUNCH, FEATURE_NAMES, FEATURES
-from .periods import DAYS, MONTHS, first_day
-from .skus import COST_SCALE, SKUS
-from .tenants import TENANT_IDS, TENANTS
+from .periods import DAYS, MONTHS, day_number, first_day
+from .skus import COST_SCALE, SKUS, sku_index
+from .tenants import TENANT_IDS, TENANTS, tenant_index
+from .wasted import wasted
 
 PLACES = 10**12
 _BEFORE_PROXIES: tuple[Kind, ...] = (
@@ -243,8 +244,30 @@ def _usage_of(usage: Usage) -> dict[str, Any]:
     return found
 
 
-def _planted() -> dict[str, Any]:
+def _spike(parts: Sequence[Charges]) -> dict[str, Any]:
+    """What the retry loop cost, and what of it would not have been: of each charge all but a `SPIKE_FACTOR`th."""
+    sku, days = sku_index(SPIKE_SKU), [day_number(day) for day in SPIKE_DAYS]
+    cost, quantity = 0, Fraction(0)
+    for part in parts:
+        chosen = (part.sku == sku) & (part.tenant == tenant_index(tenants.SPIKING)) & np.isin(part.day, days)
+        cost += int(part.effective[chosen].sum())
+        quantity += sum((Fraction(str(value)) for value in part.quantity[chosen].tolist()), Fraction(0))
+    scale = PLACES // COST_SCALE
     return {
+        "tenant": tenants.SPIKING,
+        "service": SKUS[sku].service,
+        "unit": SKUS[sku].unit,
+        "days": [day.isoformat() for day in SPIKE_DAYS],
+        "factor": SPIKE_FACTOR,
+        "cost": money(cost * scale),
+        "excess_cost": money(cost * scale * (SPIKE_FACTOR - 1) // SPIKE_FACTOR),
+        "quantity": f"{float(quantity):.2f}",
+    }
+
+
+def _planted(parts: Sequence[Charges]) -> dict[str, Any]:
+    return {
+        "cost_spike": _spike(parts),
         "churner": {
             "tenant": tenants.CHURNER,
             "fading_from": activity.FADING_FROM.isoformat(),
@@ -288,7 +311,7 @@ def describe(connection: duckdb.DuckDBPyConnection, parts: Sequence[Charges], ve
             one.name: {"route": one.route, "actions": {action.method: action.name for action in one.actions}}
             for one in FEATURES
         },
-        "planted": _planted(),
+        "planted": _planted(parts),
         "invoices": [
             {"invoice": f"{month.replace('-', '')}{account[-4:]}", "billing_account": account, "month": month,
              "total": money(total // (COST_SCALE // 100), 100)}
@@ -298,4 +321,5 @@ def describe(connection: duckdb.DuckDBPyConnection, parts: Sequence[Charges], ve
         "feature_costs": {month: _feature_costs(parts, usage, month) for month in MONTHS},
         "revenue": revenue,
         "usage": _usage_of(usage),
+        "savings": wasted(parts, usage.by_day),
     }  # fmt: skip

@@ -70,6 +70,16 @@ class Costs:
         self._reader = reader
         self._engine = engine
 
+    @property
+    def reader(self) -> DatasetReader:
+        """What is committed."""
+        return self._reader
+
+    @property
+    def engine(self) -> SqlEngine:
+        """What asks it."""
+        return self._engine
+
     async def window(self, aws: AwsCaller, tenant: str | None, period: str) -> Window:
         """The committed part of a period that a caller wrote; `open_window` says what it raises."""
         return await open_window(self._reader, aws, ALLOCATED_COST, tenant, period, noun="cost")

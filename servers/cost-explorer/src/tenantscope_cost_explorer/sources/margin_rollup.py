@@ -17,7 +17,7 @@ from tenantscope_core.stores.rollup import Commits, Outcome, Refused, Request, R
 from tenantscope_core.stores.schemas import ALLOCATED_COST, MARGIN, REVENUE, SEGMENTS, Dataset
 from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.sql_text import string_literal
-from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, tenant_parts
+from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, copy_part
 
 from tenantscope_cost_explorer.cents import ZERO
 from tenantscope_cost_explorer.margin_rows import Cost, MarginRow, Revenue, in_two_currencies, margin_rows
@@ -107,10 +107,11 @@ class MarginRollup:
                 "converted: each currency has a row of its own, with 0 on the other side"
             )
         out = self._folder / f"margin-{month}"
-        tenants, fleet = await self._workbench.run(lambda connection: _written(connection, rows, out))
+        fleet = await self._workbench.run(lambda connection: _written(connection, rows, out))
+        tenants = {row.tenant for row in rows if row.tenant is not None}
         self._say(f"{month}: revenue set against cost; committing margins of {len(tenants):,} tenants")
         inputs = _inputs(runs, {row.tenant: row.tier for row in rows if row.tenant is not None})
-        await self._commits.commit(month, inputs, (Rolled(MARGIN, fleet, tenants),), force=force)
+        await self._commits.commit(month, inputs, (Rolled(MARGIN, fleet),), force=force)
         return Outcome.COMMITTED
 
     async def _committed_tiers(self, month: Month, manifests: Mapping[str, Manifest]) -> dict[str, str | None] | None:
@@ -166,9 +167,8 @@ def _inputs(runs: Mapping[str, str], tiers: Mapping[str, str | None]) -> str:
     return inputs_hash(MARGIN_FORMAT, runs, tiers)
 
 
-def _written(
-    connection: "duckdb.DuckDBPyConnection", rows: Sequence[MarginRow], out: Path
-) -> tuple[dict[str, Part], Part]:
+def _written(connection: "duckdb.DuckDBPyConnection", rows: Sequence[MarginRow], out: Path) -> Part:
+    """The fleet's file: what a tenant earns the company is the company's, so tenants have none of their own."""
     out.mkdir(parents=True, exist_ok=True)
     table = out / "margin.csv"
     with table.open("w", newline="", encoding="utf-8") as file:
@@ -189,4 +189,4 @@ def _written(
     found = connection.execute("SELECT count(*), coalesce(sum(margin), 0) FROM margin").fetchall()[0]
     if found != (len(rows), sum((row.margin for row in rows), ZERO)):
         raise Refused("the margins as written are not the margins as worked out")
-    return tenant_parts(connection, "margin", out)
+    return copy_part(connection, "FROM margin", out / "fleet.parquet")

@@ -18,16 +18,18 @@ from tenantscope_cost_explorer.sources.feature_bills import FeatureBills
 from tenantscope_cost_explorer.sources.feature_use import FeatureUses
 from tenantscope_cost_explorer.sources.histories import Histories
 from tenantscope_cost_explorer.sources.margins import Margins
+from tenantscope_cost_explorer.sources.savings import SavingFacts
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Committed costs and margins; `tagged` is there where Cost Explorer's API answers for want of an export."""
+    """Committed costs, margins and evidence; `tagged` is there where Cost Explorer answers for want of an export."""
 
     costs: Costs
     margins: Margins
     features: FeatureBills
     histories: Histories
+    savings: SavingFacts
     tagged: TaggedCosts | None = None
 
 
@@ -47,5 +49,9 @@ def sources_of(reader: DatasetReader, engine: SqlEngine) -> Sources:
     """The sources over one reader of commits and one engine."""
     uses = FeatureUses(reader, engine)
     return Sources(
-        Costs(reader, engine), Margins(reader, engine, uses), FeatureBills(engine, uses), Histories(reader, engine)
+        Costs(reader, engine),
+        Margins(reader, engine, uses),
+        FeatureBills(engine, uses),
+        Histories(reader, engine),
+        SavingFacts(reader, engine),
     )

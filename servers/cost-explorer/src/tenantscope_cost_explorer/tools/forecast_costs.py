@@ -11,13 +11,14 @@ from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
+from tenantscope_cost_explorer.currencies import choose_currency
 from tenantscope_cost_explorer.forecast_answers import EventIn, ForecastReport
 from tenantscope_cost_explorer.forecast_events import Event
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.histories import History
 from tenantscope_cost_explorer.sources.open import Sources
 
-WHOLE = Decimal(100)
+WHOLE, ZERO = Decimal(100), Decimal(0)
 
 
 @tool(shown_to=ShownTo.BOTH, scopes={"costs:read"}, effects=READ, names_tenant="optional")
@@ -98,17 +99,13 @@ async def _fleet(call: Call[Sources]) -> AwsCaller | None:
 
 def _currency(history: History, asked: str | None, tenant: str | None) -> str:
     sums = {
-        name: sum(abs(amount) for of, amounts in rows.items() if tenant in (None, of) for amount in amounts)
+        name: sum((abs(amount) for of, amounts in rows.items() if tenant in (None, of) for amount in amounts), ZERO)
         for name, rows in history.rows.items()
         if tenant is None or tenant in rows
     }
-    if asked is not None and asked not in sums:
-        raise NotFound(
-            f"No cost is in that currency; there is {', '.join(sorted(sums)) or 'none'}.", parameter="currency"
-        )
     if not sums:
         raise NotFound(f"No cost was ever committed for {tenant or 'any tenant'}.")
-    return asked or max(sorted(sums), key=lambda name: sums[name])
+    return choose_currency(sums, asked, noun="cost")
 
 
 def _others(history: History, chosen: str, tenant: str | None) -> list[str]:
