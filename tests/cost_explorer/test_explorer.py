@@ -30,9 +30,11 @@ from tenantscope_core.results.errors import (
     Unavailable,
 )
 from tenantscope_cost_explorer.breakdown import CostSum
+from tenantscope_cost_explorer.sources.explorer import api
 from tenantscope_cost_explorer.sources.explorer.api import CostExplorerApi, Views
 from tenantscope_cost_explorer.sources.explorer.costs import TaggedCosts
-from tenantscope_cost_explorer.tagged import Tags
+from tenantscope_cost_explorer.sources.explorer.kept import Kept, KeptAnswers
+from tenantscope_cost_explorer.tagged import TaggedCost, Tags
 
 pytestmark = pytest.mark.requirement("tagged-cost-of-one-tenant")
 
@@ -370,6 +372,49 @@ async def test_a_failure_of_the_service_says_what_to_do_and_nothing_of_awss_own_
             await costs(clock).sums(aws, "2026-09", "service", {})
     assert SECRET_TEXT not in raised.value.sentence
     assert explorer.asked
+
+
+async def test_a_service_that_breaks_off_or_never_answers_is_unavailable(
+    session: Session, explorer: Explorer, server: StsServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    explorer.replies = [Reply(dropped=True)] * 3
+    async with session() as aws:
+        with pytest.raises(Unavailable, match="did not answer"):
+            await costs(clock).sums(aws, "2026-09", "service", {})
+
+        async def silent(request: Received) -> Reply:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        server.on_s3 = silent
+        monkeypatch.setattr(api, "WAIT_SECONDS", 0.05)
+        with pytest.raises(Unavailable, match="took too long"):
+            await costs(clock).sums(aws, "2026-09", "service", {})
+
+
+def test_what_is_kept_is_bounded_in_answers_and_in_sums_and_the_longest_unused_goes_first(clock: Clock):
+    kept = KeptAnswers(clock=clock, max_answers=3, max_sums=5)
+    until = clock() + timedelta(hours=1)
+    one = TaggedCost(date(2026, 9, 1), "acme", S3, "USD", Decimal(1), estimated=False)
+
+    def put(name: str, sums: int) -> None:
+        kept.put(("acme", name), Kept((one,) * sums, clock(), until))
+
+    def there() -> str:
+        return "".join(name for name in "abcde" if kept.get(("acme", name)) is not None)
+
+    put("a", 1)
+    put("b", 1)
+    put("c", 1)
+    assert kept.get(("acme", "a"))
+    put("d", 1)
+    assert there() == "acd"
+    put("e", 4)  # five sums at most: c and a are the longest unused now
+    assert there() == "de"
+    put("b", 6)
+    assert there() == "de"
+    clock.advance(3_600)
+    assert there() == ""
 
 
 async def test_the_bill_that_changes_between_pages_is_not_shown_in_part(

@@ -60,10 +60,10 @@ class Settings(RollupSettings):
         description="cost-explorer: a JSON file that gives each tenant a billing view of its own, "
         '`{"acme": "arn:aws:billing::…"}`; a tenant that is not in it is refused. Read at start.',
     )
-    api_requests: int = Field(
+    cost_api_requests: int = Field(
         default=10, ge=1, le=100, description="cost-explorer: paid requests that one question may take."
     )
-    api_budget_usd: Decimal = Field(
+    cost_api_budget_usd: Decimal = Field(
         default=Decimal(5),
         gt=0,
         le=10_000,

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 import anyio
+import anyio.to_thread
 from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import DataFault, InvalidArgument, NotSetUp, ToolFailure, Unavailable
 from tenantscope_core.stores.aws import AwsCaller
@@ -147,12 +149,13 @@ class CostExplorerApi:
             self._budget.take(aws.tenant)
             use.requests += 1
             page = await aws.call("ce", "get_cost_and_usage", **request, **position)
-            costs += costs_of(page, question, self.tags, self.metric, tenant=aws.tenant)
+            read = partial(costs_of, page, question, self.tags, self.metric, tenant=aws.tenant)
+            costs += await anyio.to_thread.run_sync(read)
             if not page.get("NextPageToken"):
                 return costs
             position = {"NextPageToken": str(page["NextPageToken"])}
         raise InvalidArgument(
             f"The answer takes more than the {self._most_requests} paid requests that one question may cost; ask for a "
-            "shorter period. Whoever operates the server can set TENANTSCOPE_API_REQUESTS higher.",
+            "shorter period. Whoever operates the server can set TENANTSCOPE_COST_API_REQUESTS higher.",
             parameter="period",
         )

@@ -42,6 +42,6 @@ def _spent(what: str, now: datetime) -> RateLimited:
     midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
     return RateLimited(
         f"For today {what}, each of which costs {PRICE} USD; what was answered lately is still answered. It begins "
-        "anew at midnight UTC; whoever operates the server can set TENANTSCOPE_API_BUDGET_USD higher.",
+        "anew at midnight UTC; whoever operates the server can set TENANTSCOPE_COST_API_BUDGET_USD higher.",
         retry_after_seconds=(midnight - now).total_seconds(),
     )

@@ -33,7 +33,7 @@ def kept_until(asked: datetime, end: date) -> datetime:
 class KeptAnswers:
     """Answers by tenant and request; at most so many, and so many sums in all, the longest unused going first."""
 
-    def __init__(self, *, clock: Callable[[], datetime], max_answers: int = 2_000, max_sums: int = 200_000) -> None:
+    def __init__(self, *, clock: Callable[[], datetime], max_answers: int = 2_000, max_sums: int = 100_000) -> None:
         self._clock = clock
         self._max_answers = max_answers
         self._max_sums = max_sums

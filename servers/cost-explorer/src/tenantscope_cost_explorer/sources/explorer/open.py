@@ -17,8 +17,8 @@ def tagged_costs(settings: Settings, clock: Callable[[], datetime]) -> TaggedCos
         Tags(settings.tenant_tag, settings.feature_tag, settings.environment_tag),
         settings.cost_metric,
         Views(settings.billing_view_arn, settings.views, required=settings.billing_views is not None),
-        budget_usd=settings.api_budget_usd,
-        most_requests=settings.api_requests,
+        budget_usd=settings.cost_api_budget_usd,
+        most_requests=settings.cost_api_requests,
         clock=clock,
     )
     return TaggedCosts(api, clock=clock)
