@@ -184,6 +184,15 @@ def test_the_same_service_and_days_are_one_anomaly() -> None:
     assert anomalies[0].rows[0].key.tenant == "b"
 
 
+def test_one_tenant_on_the_same_days_in_several_services_is_one_anomaly() -> None:
+    events = [
+        event("a", 4, 7, 5, "S"), event("a", 4, 7, 9, "T"), event("a", 5, 7, 1, "U"), event("a", 20, 21, 3, "S"),
+        event("a", 4, 7, 2, "V"), event("b", 4, 7, 2, "V"),
+    ]  # fmt: skip
+    found = [[(one.key.tenant, one.key.service) for one in anomaly.members] for anomaly in grouped(events)]
+    assert found == [[("a", "T"), ("a", "S"), ("a", "U")], [("a", "V"), ("b", "V")], [("a", "S")]]
+
+
 def test_an_excess_found_in_a_series_is_not_found_again_in_its_service() -> None:
     quiet, loud = noisy(6), noisy(7)
     for n in range(60, 64):

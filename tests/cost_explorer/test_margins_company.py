@@ -1,93 +1,33 @@
 """A company's margins against what its maker knows: who loses money and since when, and what each feature costs."""
 
-import json
-import os
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
+from cost_explorer.wayfarer import MONTHS, Wayfarer, found
 from fixtures.asking import Asker
 from fixtures.clock import Clock
 from fixtures.stores import Cloud
-from tenantscope_core.results.periods import Month
-from tenantscope_core.stores.dataset_writer import DatasetWriter, Part
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
-from tenantscope_core.stores.rollup import Outcome, Request
-from tenantscope_core.stores.schemas import FEATURE_USAGE, LLM_USAGE, REVENUE, USAGE, Dataset
-from tenantscope_cost_explorer.rollup import Rollup
-from tenantscope_cost_explorer.rules_file import parse_rules
-from tenantscope_cost_explorer.sources.billing import open_bill
-from tenantscope_cost_explorer.sources.margin_rollup import MarginRollup
 from tenantscope_cost_explorer.sources.open import Sources, sources_of
 from tenantscope_cost_explorer.tools.get_feature_unit_costs import get_feature_unit_costs
 from tenantscope_cost_explorer.tools.get_margins import get_margins
-from tenantscope_sandbox.company.generate import generate
 
-REPOSITORY = Path(__file__).parents[2]
-RULES = REPOSITORY / "examples/sandbox/allocation.yaml"
-MONTHS = [Month(2025, 11).shift(n) for n in range(12)]
 LAST = str(MONTHS[-1])
 ALL_MONTHS = f"{MONTHS[0]}..{LAST}"
 CENT = Decimal("0.01")
 MOST_BYTES = 25_000
-SOURCES = [
-    (USAGE, "read_parquet('{company}/metering/usage/{month}.parquet', hive_partitioning = false)"),
-    (FEATURE_USAGE, "read_parquet('{company}/metering/feature_usage/{month}.parquet', hive_partitioning = false)"),
-    (LLM_USAGE, "read_parquet('{company}/s3/fleet/llm_usage/month={month}/*/*.parquet', hive_partitioning = false)"),
-    (REVENUE, "read_csv('{company}/s3/raw/revenue/month={month}/revenue.csv', all_varchar = true)"),
-]
-
-
-@dataclass(frozen=True)
-class Wayfarer:
-    """The company, rolled up into a bucket."""
-
-    bucket: str
-    truth: dict[str, Any]
-    cloud: Cloud
 
 
 @pytest.fixture(scope="module")
 async def company(shared_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Wayfarer:
-    """Its twelve months: what it measured and was paid as its maker has them, its bill as the rollups make of it."""
-    made = generate(Path(os.environ.get("TENANTSCOPE_SANDBOX_DIR") or REPOSITORY / ".sandbox/test"))
-    bucket, folder, aws, clock = "margins-company", tmp_path_factory.mktemp("margins"), shared_cloud.fleet(), Clock()
-    shared_cloud.client("s3").create_bucket(Bucket=bucket)
-    writer = DatasetWriter(aws, bucket, clock=clock)
-    for dataset, source in SOURCES:
-        for month in map(str, MONTHS):
-            if dataset is LLM_USAGE and not (made / f"s3/fleet/llm_usage/month={month}").is_dir():
-                continue
-            part = _copied(dataset, source.format(company=made, month=month), folder / f"{dataset.name}-{month}")
-            await writer.commit(dataset.name, month, run="made", inputs="made", tenants={}, fleet=part)
-    say = list[str]().append
-    bill = open_bill(str(made / "s3/raw/billing"), aws, folder / "bill")
-    allocation = Rollup(
-        aws, bucket, bill, parse_rules(RULES.read_text()), registry=None, folder=folder, clock=clock, say=say
-    )
-    assert set((await allocation.run(Request())).values()) == {Outcome.COMMITTED}
-    cache = ObjectCache(folder / "cache", max_bytes=1 << 28)
-    engine = DuckDbEngine(DatasetReader(bucket, clock=clock), cache)
-    margins = MarginRollup(aws, bucket, engine, registry=None, folder=folder, clock=clock, say=say)
-    assert await margins.run(Request()) == dict.fromkeys(MONTHS, Outcome.COMMITTED)
-    cache.close()
-    return Wayfarer(bucket, json.loads((made / "truth.json").read_text()), shared_cloud)
-
-
-def _copied(dataset: Dataset, source: str, path: Path) -> Part:
-    columns = {"tenant_id": "VARCHAR", **dataset.columns}
-    typed = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in columns.items())
-    with duckdb.connect() as connection:
-        ((rows,),) = connection.execute(f"COPY (SELECT {typed} FROM {source}) TO '{path}' (FORMAT parquet)").fetchall()
-    return Part(path, rows)
+    return await found("margins-company", shared_cloud, tmp_path_factory.mktemp("margins"))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ normal one. Days that count are left out of the baseline of later ones.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -109,7 +109,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Events that are one: the same service, days and direction."""
+    """Events that are one: the same days and direction, of one service or of one tenant."""
 
     members: tuple[Event, ...]
 
@@ -229,18 +229,29 @@ def remainder(totals: Mapping[date, Decimal], events: Iterable[Event]) -> dict[d
 def grouped(events: Iterable[Event]) -> list[Anomaly]:
     """Events as anomalies, the largest excess first.
 
-    An event joins the largest one of its service, kind and direction that shares most of its days with it.
+    An event joins the largest one of its service, kind and direction that shares most of its days with it. What then is
+    one tenant's alone joins, likewise, what else is that tenant's alone: one cause in several services.
     """
-    groups: dict[tuple[Kind, str, str, bool], list[list[Event]]] = defaultdict(list)
-    for event in sorted(events, key=lambda one: (-abs(one.excess), one.first, one.key)):
-        alike = groups[event.kind, event.key.currency, event.key.service, event.excess > 0]
-        home = next((group for group in alike if _shared(group[0], event) >= _SAME_DAYS), None)
-        if home is None:
-            alike.append([event])
-        else:
-            home.append(event)
-    found = [Anomaly(tuple(group)) for alike in groups.values() for group in alike]
+    services = _gathered([(event,) for event in events], lambda one: one.key.service)
+    tenants = [{one.key.tenant for one in group} for group in services]
+    alone = [group for group, of in zip(services, tenants, strict=True) if len(of) == 1 and ALL not in of]
+    several = [group for group, of in zip(services, tenants, strict=True) if len(of) > 1 or ALL in of]
+    found = [Anomaly(group) for group in (*several, *_gathered(alone, lambda one: one.key.tenant))]
     return sorted(found, key=lambda one: (-abs(one.excess), one.members[0].first, one.members[0].key))
+
+
+def _gathered(groups: Iterable[tuple[Event, ...]], by: Callable[[Event], str]) -> list[tuple[Event, ...]]:
+    """Groups joined where their largest events agree in `by`, kind, currency and direction, and share most days."""
+    homes: dict[tuple[Kind, str, str, bool], list[list[Event]]] = defaultdict(list)
+    for group in sorted(groups, key=lambda one: (-abs(one[0].excess), one[0].first, one[0].key)):
+        head = group[0]
+        alike = homes[head.kind, head.key.currency, by(head), head.excess > 0]
+        home = next((one for one in alike if _shared(one[0], head) >= _SAME_DAYS), None)
+        if home is None:
+            alike.append(list(group))
+        else:
+            home.extend(group)
+    return [tuple(home) for alike in homes.values() for home in alike]
 
 
 def _misses_much(value: float, expected: float, threshold: Threshold) -> bool:

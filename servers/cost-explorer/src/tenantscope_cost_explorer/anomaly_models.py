@@ -14,6 +14,7 @@ class AnomalyRow(Answer):
     """One day (of `monthly`: a month, by its first day) of one series behind an anomaly."""
 
     tenant_id: str | None = Field(default=None, description="Of the fleet only; * is all others of the service.")
+    service: str | None = Field(default=None, description="Where the anomaly is in several.")
     feature: str
     day: date
     cost: Amount
@@ -23,7 +24,7 @@ class AnomalyRow(Answer):
 
 
 class CostAnomaly(Answer):
-    """One event: the same service and days, in one series or in many."""
+    """One event: the same days, in one service of one or many tenants, or in several services of one tenant."""
 
     rank: int = Field(description="By excess.")
     kind: Literal["daily", "monthly", "one_off"] = Field(
@@ -31,10 +32,11 @@ class CostAnomaly(Answer):
         "adjustments and corrections, which are no fault by themselves."
     )
     direction: Literal["up", "down"]
-    service: str
+    service: str | None = Field(default=None, description="Left out where it is several; the rows name them.")
+    services: int
     tenant_id: str | None = Field(default=None, description="Of the fleet only, where it is one tenant.")
     tenants: int | None = Field(default=None, description="Of the fleet: how many; left out where it is all of them.")
-    series: int = Field(description="Tenant and feature combinations in this event.")
+    series: int = Field(description="Tenant, service and feature combinations in this event.")
     first_day: date
     last_day: date
     began_before: bool = Field(default=False, description="Whether it began before the period.")

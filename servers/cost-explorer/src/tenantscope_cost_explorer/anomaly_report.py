@@ -1,22 +1,22 @@
 """Anomalies made presentable, with what they do to margins where revenue is known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from tenantscope_core.results.money import round_half_even
 
-from tenantscope_cost_explorer.anomalies import ALL, Anomaly, Row
+from tenantscope_cost_explorer.anomalies import ALL, Anomaly, Event, Row
 from tenantscope_cost_explorer.anomaly_models import AnomalyRow, CostAnomaly
 from tenantscope_cost_explorer.change_report import RESIDUAL, quantity
 
-ROWS = 5
+ROWS, FEWER_ROWS = 5, 3  # of many anomalies fewer are shown of each, so that the longest names fit
 ZERO = Decimal(0)
 
 Revenue = Mapping[tuple[str, str], Decimal]
 """By tenant and currency."""
 
 
-def described(found: Anomaly, *, rank: int, fleet: bool, revenue: Revenue | None, rows: int = ROWS) -> CostAnomaly:
+def described(found: Anomaly, *, rank: int, fleet: bool, revenue: Revenue | None, rows: int) -> CostAnomaly:
     """One anomaly. Only an answer about the `fleet` names tenants; `revenue` is None where it is unknown."""
     head = found.members[0]
     behind = found.rows
@@ -25,13 +25,15 @@ def described(found: Anomaly, *, rank: int, fleet: bool, revenue: Revenue | None
     tenants = {one.key.tenant for one in found.members}
     one = next(iter(tenants)) if len(tenants) == 1 and ALL not in tenants else None
     known = None if revenue is None else _revenue(tenants, head.key.currency, revenue)
+    services = sorted({one.key.service for one in found.members})
     first, last = min(each.first for each in found.members), max(each.last for each in found.members)
     scores = [each.score for each in found.members if each.score is not None]
     return CostAnomaly(
         rank=rank,
         kind=head.kind,
         direction="up" if found.excess > 0 else "down",
-        service=head.key.service,
+        service=services[0] if len(services) == 1 else None,
+        services=len(services),
         tenant_id=one if fleet else None,
         tenants=len(tenants) if fleet and ALL not in tenants else None,
         series=len(found.members),
@@ -47,9 +49,9 @@ def described(found: Anomaly, *, rank: int, fleet: bool, revenue: Revenue | None
         reason=_reason(found, actual, expected),
         revenue=None if known is None else round_half_even(known),
         margin_points=None if not known else round(float(-found.excess / known * 100), 1),
-        rows=[_row(row, fleet) for row in behind[:rows]],
+        rows=[_row(row, fleet, len(services) > 1) for row in behind[:rows]],
         row_count=len(behind),
-        next=_next(found, one if fleet else None, f"{first}..{last}"),
+        next=_next(head, services, one if fleet else None, f"{first}..{last}"),
     )
 
 
@@ -79,9 +81,10 @@ def _reason(found: Anomaly, actual: Decimal, expected: Decimal) -> str:
     return f"{span} at {actual / expected:.2f} times what {usual}."
 
 
-def _row(row: Row, fleet: bool) -> AnomalyRow:
+def _row(row: Row, fleet: bool, names_service: bool) -> AnomalyRow:
     return AnomalyRow(
         tenant_id=row.key.tenant if fleet else None,
+        service=row.key.service if names_service else None,
         feature=row.key.feature,
         day=row.day,
         cost=round_half_even(row.spent.cost),
@@ -91,10 +94,11 @@ def _row(row: Row, fleet: bool) -> AnomalyRow:
     )
 
 
-def _next(found: Anomaly, tenant: str | None, span: str) -> str:
-    head = found.members[0]
+def _next(head: Event, services: Sequence[str], tenant: str | None, span: str) -> str:
     named = f"tenant_id={tenant}, " if tenant is not None and tenant != RESIDUAL else ""
     if head.kind == "monthly":
         return f"explain_cost_change with {named}period={head.first:%Y-%m}"
+    if len(services) > 1:
+        return f"get_costs with {named}period={span}, group_by=service"
     by = "charge_category" if head.kind == "one_off" else "day"
-    return f"get_costs with {named}service={head.key.service}, period={span}, group_by={by}"
+    return f"get_costs with {named}service={services[0]}, period={span}, group_by={by}"

@@ -16,9 +16,9 @@ class DriverChange(Answer):
 
     driver: Drivers = Field(
         description="days: the same use on more or fewer days; volume: more or less use, at old prices; unit_price: "
-        "what a unit costs; mix: use moved to dearer or cheaper cells of a service; new, gone: no cost before, or "
-        "after; one_off: one-time charges, credits, adjustments, corrections; unmeasured: charges without a quantity, "
-        "such as fees, tax and support."
+        "what a unit costs; mix: a tenant's use of a service moved to dearer or cheaper features; new, gone: no cost "
+        "before, or after; one_off: one-time charges, credits, adjustments, corrections; unmeasured: charges without "
+        "a quantity, such as fees, tax and support."
     )
     change: Amount
 
@@ -41,7 +41,7 @@ class ChangeLine(Answer):
 
 
 class OtherChanges(Answer):
-    """All that is not listed, so that lines and other sum to the change."""
+    """All that is not listed, so that lines and other sum to the change. All of `days` is in here."""
 
     lines: int
     change: Amount

@@ -31,18 +31,21 @@ def currency_change(
 ) -> CurrencyChange:
     """The change in one currency, at most so many lines of it; a tenant's own answer does not name it in each line."""
     contributions = explain(amounts, lengths)
+    # The length of a period is nobody's doing and moves every cell alike: it is a driver, and no line.
+    shown = [one for one in contributions if one.driver is not Driver.DAYS][:lines]
+    listed = {id(one) for one in shown}
+    others = [one for one in contributions if id(one) not in listed]
     with localcontext() as context:
         context.prec = _DIGITS
         was, now = sum((one.before for one in amounts), ZERO), sum((one.after for one in amounts), ZERO)
         exact = now - was
-        rest = sum((one.change for one in contributions[lines:]), ZERO)
+        rest = sum((one.change for one in others), ZERO)
     before, after = round_half_even(was), round_half_even(now)
     change = after - before
     drivers = by_driver(contributions)
-    shown = contributions[:lines]
     driver_cents = _settled(list(drivers.values()), change)
     line_cents = _settled([*(one.change for one in shown), rest], change)
-    if len(contributions) <= lines:  # there is no other line that could hold what rounding left
+    if not others:  # there is no other line that could hold what rounding left
         line_cents = [*_settled([one.change for one in shown], change), ZERO]
     return CurrencyChange(
         currency=currency,
@@ -56,11 +59,9 @@ def currency_change(
             DriverChange(driver=driver.value, change=cents) for driver, cents in zip(drivers, driver_cents, strict=True)
         ],
         lines=[_line(one, cents, names_tenants) for one, cents in zip(shown, line_cents, strict=False)],
-        other=OtherChanges(lines=len(contributions) - lines, change=line_cents[-1])
-        if len(contributions) > lines
-        else None,
+        other=OtherChanges(lines=len(others), change=line_cents[-1]) if others else None,
         line_count=len(contributions),
-        truncated=len(contributions) > lines,
+        truncated=bool(others),
     )
 
 
@@ -132,9 +133,10 @@ def _summary(
     if change == 0:
         moved, percents = "is the same in sum", ""
     driver = max(drivers, key=lambda name: (abs(drivers[name]), name))
+    told = f"Cost {moved} against {compared_with}{percents}. The biggest driver is {_WORDS[driver]}"
+    told += f" ({round_half_even(drivers[driver]):+f} {currency})"
+    if driver is Driver.DAYS:
+        return told + "."
     first = next(one for one in contributions if one.driver is driver and (one.change > 0) is (drivers[driver] > 0))
     whose = f" of {first.cell.tenant}" if names_tenants else ""
-    return (
-        f"Cost {moved} against {compared_with}{percents}. The biggest driver is {_WORDS[driver]}"
-        f" ({round_half_even(drivers[driver]):+f} {currency}), first of all {first.cell.service}{whose}."
-    )
+    return f"{told}, first of all {first.cell.service}{whose}."

@@ -1,8 +1,8 @@
 """Why cost moved between two periods: each cell's change taken apart into drivers that sum to it exactly.
 
 Price, volume and mix are those of variance analysis in cost accounting (Horngren, Datar and Rajan, "Cost Accounting",
-chapter 14: price, sales-quantity and sales-mix variances). For the cells of one service and unit that are measured in
-both periods, with costs c0 and c1, quantities q0 and q1, unit prices p = c / q, the old average price
+chapter 14: price, sales-quantity and sales-mix variances). For a tenant's cells of one service and unit that are
+measured in both periods, with costs c0 and c1, quantities q0 and q1, unit prices p = c / q, their old average price
 P = sum(c0) / sum(q0), and r = days now / days before:
 
     days        c0 (r - 1)           the same use on more or fewer days
@@ -11,8 +11,9 @@ P = sum(c0) / sum(q0), and r = days now / days before:
     unit_price  q1 (p1 - p0)         what a unit costs
 
 which add up to c1 - c0. Summed over a service and unit they are the textbook's; dealt to cells in this form, a cell
-that did not change has no part in any of them. Quantities of different units are never added up. `unit_price` includes
-a shift between SKUs that share a unit within one cell: cells are not that fine.
+that did not change has no part in any of them, and the fleet's drivers are the sums of its tenants'. Quantities of
+different units are never added up. `unit_price` includes a shift between SKUs that share a unit within one cell: cells
+are not that fine.
 """
 
 import re
@@ -100,13 +101,13 @@ def explain(amounts: Iterable[Amounts], lengths: Lengths) -> list[Contribution]:
         context.prec = _DIGITS
         cells, one_offs = _gathered(amounts)
         found = [_whole(Driver.ONE_OFF, cell, one.before, one.after) for cell, one in one_offs.items()]
-        measured: dict[tuple[str, str], list[Amounts]] = defaultdict(list)
+        measured: dict[tuple[str, str, str, str], list[Amounts]] = defaultdict(list)
         for units in cells.values():
             for one in units:
                 if _is_measured(one) and any(each.before for each in units) and any(each.after for each in units):
-                    measured[one.cell.service, one.unit or ""].append(one)
+                    measured[one.cell.tenant, one.cell.kind, one.cell.service, one.unit or ""].append(one)
             found += _unpaired(units)
-        for (_, unit), alike in measured.items():
+        for (*_, unit), alike in measured.items():
             found += _priced(alike, *lengths.ratio(unit))
         return sorted(
             (one for one in found if one.change != 0),

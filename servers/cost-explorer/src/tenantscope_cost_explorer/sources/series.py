@@ -110,9 +110,7 @@ async def daily_series(costs: Costs, aws: AwsCaller, wanted: Asked) -> DailySeri
           FROM costs WHERE {within} GROUP BY 1, 2, 3, 4, 5, 6
         ),
         daily AS (
-          SELECT currency, service, tenant, feature, day, sum(cost) AS spent, max_by(quantity, cost) AS quantity,
-            max_by(unit, cost) AS unit
-          FROM units GROUP BY 1, 2, 3, 4, 5
+          SELECT currency, service, tenant, feature, day, sum(cost) AS spent FROM units GROUP BY 1, 2, 3, 4, 5
         ),
         tenants AS (SELECT tenant, min(day) AS since FROM daily GROUP BY 1),
         sums AS (
@@ -137,14 +135,21 @@ async def daily_series(costs: Costs, aws: AwsCaller, wanted: Asked) -> DailySeri
           SELECT *, max(CASE WHEN by_departure > {most // 2} AND by_peak > {most // 2} THEN departure ELSE 0e0 END)
             OVER () AS unseen
           FROM placed
+        ),
+        looked_at AS (
+          SELECT units.currency, units.service, units.tenant, units.feature, day, quantity, unit,
+            CASE WHEN {new} THEN since ELSE DATE '{days.known_from}' END AS since, series, unseen,
+            sum(cost) OVER (PARTITION BY units.currency, units.service, units.tenant, units.feature, day) AS spent,
+            row_number() OVER (PARTITION BY units.currency, units.service, units.tenant, units.feature, day
+              ORDER BY cost DESC, coalesce(unit, '')) AS by_cost
+          FROM units JOIN tenants ON tenants.tenant = units.tenant
+          JOIN chosen ON chosen.currency = units.currency AND chosen.service = units.service
+            AND chosen.tenant = units.tenant AND chosen.feature = units.feature
+          WHERE by_departure <= {most // 2} OR by_peak <= {most // 2}
         )
-        SELECT daily.currency, daily.service, daily.tenant, daily.feature, day, spent, quantity, unit,
-          CASE WHEN {new} THEN since ELSE DATE '{days.known_from}' END, series, unseen,
+        SELECT currency, service, tenant, feature, day, spent, quantity, unit, since, series, unseen,
           (SELECT count(*) FROM tenants WHERE {new} AND since > DATE '{young}')
-        FROM daily JOIN tenants ON tenants.tenant = daily.tenant
-        JOIN chosen ON chosen.currency = daily.currency AND chosen.service = daily.service
-          AND chosen.tenant = daily.tenant AND chosen.feature = daily.feature
-        WHERE by_departure <= {most // 2} OR by_peak <= {most // 2}""",
+        FROM looked_at WHERE by_cost = 1""",
         (),
         {"costs": table},
         aws=aws,
