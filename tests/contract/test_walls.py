@@ -9,6 +9,7 @@ from catalogue import ROOT, StandingServer
 
 pytestmark = pytest.mark.requirement("walls")
 
+OUTER = {"sources", "tools"}
 EDGES = {"__init__", "__main__", "server", "settings", "models"}
 CORE_FOR_DOMAINS = ("tenantscope_core.results", "tenantscope_core.stores.schemas", "tenantscope_core.stores.sql_text")
 """What a domain may know of the core: plain values, the columns of the datasets, and how values stand in SQL."""
@@ -38,8 +39,10 @@ def domain(server: StandingServer) -> list[Path]:
     """The modules beside the edges; a command's own modules are an edge too: it reads, writes and prints."""
     names = [command.name.replace("-", "_") for command in server.spec.commands]
     jobs = {module for name in names for module in (name, f"{name}_command")}
-    found = (server.folder / "src" / server.package).glob("*.py")
-    return [path for path in found if path.stem not in EDGES | jobs]
+    top = server.folder / "src" / server.package
+    found = [path for path in top.glob("*.py") if path.stem not in EDGES | jobs]
+    packages = [path for path in top.rglob("*/*.py") if path.relative_to(top).parts[0] not in OUTER]
+    return [*found, *packages]
 
 
 def test_the_domain_is_pure(server: StandingServer):

@@ -14,9 +14,9 @@ import yaml
 from cost_explorer import bills
 from cost_explorer.reference import Amounts, Charge, Key, Used, allocate, whole
 from hypothesis import HealthCheck, given, settings
-from tenantscope_cost_explorer.allocation import gather
-from tenantscope_cost_explorer.report import ALLOCATED_ROWS, SUMS, UNBALANCED
-from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.allocation.gathering import gather
+from tenantscope_cost_explorer.allocation.report import ALLOCATED_ROWS, SUMS, UNBALANCED
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.shares import apportion
 
 

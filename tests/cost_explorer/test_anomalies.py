@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tenantscope_cost_explorer.anomalies import (
+from tenantscope_cost_explorer.anomalies.events import (
     ALL,
     FALSE_ALARMS,
     LONGEST_EVENT,

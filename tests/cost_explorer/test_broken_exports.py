@@ -10,7 +10,7 @@ import pytest
 from cost_explorer.exports import FORMATS, KINDS, MONTH, Line, write
 from tenantscope_core.results.errors import DataFault
 from tenantscope_core.results.periods import Month
-from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.exports import BillFile, create_charges
 from tenantscope_cost_explorer.sources.exports.intact import require_intact
 from tenantscope_cost_explorer.sources.workbench import Workbench

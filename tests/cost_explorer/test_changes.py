@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tenantscope_cost_explorer.changes import Amounts, Cell, Contribution, Driver, Lengths, by_driver, explain
+from tenantscope_cost_explorer.changes.drivers import Amounts, Cell, Contribution, Driver, Lengths, by_driver, explain
 
 pytestmark = pytest.mark.requirement("drivers-sum-to-the-change")
 

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from tenantscope_core.results.periods import Month
 from tenantscope_core.stores.raw_objects import FolderObjects
-from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.billing import Bill
 from tenantscope_cost_explorer.sources.exports import is_bill
 from tenantscope_cost_explorer.sources.workbench import MEASURED, Workbench

@@ -29,12 +29,12 @@ from tenantscope_core.results.errors import (
     ToolFailure,
     Unavailable,
 )
-from tenantscope_cost_explorer.breakdown import CostSum
+from tenantscope_cost_explorer.costs.breakdown import CostSum
+from tenantscope_cost_explorer.costs.tagged import TaggedCost, Tags
 from tenantscope_cost_explorer.sources.explorer import api
 from tenantscope_cost_explorer.sources.explorer.api import CostExplorerApi, Views
 from tenantscope_cost_explorer.sources.explorer.costs import TaggedCosts
 from tenantscope_cost_explorer.sources.explorer.kept import Kept, KeptAnswers
-from tenantscope_cost_explorer.tagged import TaggedCost, Tags
 
 pytestmark = pytest.mark.requirement("tagged-cost-of-one-tenant")
 

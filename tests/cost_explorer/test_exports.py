@@ -23,7 +23,7 @@ from cost_explorer.exports import (
 )
 from hypothesis import HealthCheck, given, settings
 from tenantscope_core.results.periods import Month
-from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.exports import BillFile, create_charges, require_readable
 from tenantscope_cost_explorer.sources.workbench import Workbench
 

@@ -20,10 +20,10 @@ from catalogue import ROOT
 from cost_explorer import bills
 from cost_explorer.reference import Charge, Used
 from hypothesis import HealthCheck, given, settings
-from tenantscope_cost_explorer.allocation import gather
-from tenantscope_cost_explorer.focus_rows import NOBODY, focus_rows
-from tenantscope_cost_explorer.report import ALLOCATED_ROWS
-from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.allocation.focus_rows import NOBODY, focus_rows
+from tenantscope_cost_explorer.allocation.gathering import gather
+from tenantscope_cost_explorer.allocation.report import ALLOCATED_ROWS
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.shares import apportion
 
 HERE = Path(__file__).parent

@@ -18,7 +18,7 @@ from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
 from tenantscope_core.stores.schemas import ALLOCATED_COST, REVENUE
-from tenantscope_cost_explorer.forecast_answers import ForecastReport
+from tenantscope_cost_explorer.forecasting.answers import ForecastReport
 from tenantscope_cost_explorer.sources.open import Sources, sources_of
 from tenantscope_cost_explorer.tools.forecast_costs import forecast_costs
 

@@ -117,7 +117,7 @@ def test_a_tenants_short_past_borrows_the_fleets_season_in_its_table() -> None:
 
 
 def test_one_month_out_of_line_moves_the_forecast_by_little() -> None:
-    series = np.full((1, 24), 100.0) + np.random.default_rng(2).normal(size=24)
+    series = 100.0 + np.random.default_rng(2).normal(size=(1, 24))
     struck = series.copy()
     struck[0, 15] = 900.0
     calm, hit = months_ahead(series, 6, SEPTEMBER)[0], months_ahead(struck, 6, SEPTEMBER)[0]

@@ -18,7 +18,7 @@ from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
 from tenantscope_core.stores.schemas import ALLOCATED_COST, FEATURE_USAGE, MARGIN, REVENUE, USAGE
 from tenantscope_core.tool import Tool
-from tenantscope_cost_explorer.report import ALLOCATION_REPORT
+from tenantscope_cost_explorer.allocation.report import ALLOCATION_REPORT
 from tenantscope_cost_explorer.sources.open import sources_of
 from tenantscope_cost_explorer.tools import TOOLS
 

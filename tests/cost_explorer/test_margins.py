@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tenantscope_core.results.periods import Month
 from tenantscope_cost_explorer.cents import deal
-from tenantscope_cost_explorer.feature_costs import FeatureBill, Use, list_features
-from tenantscope_cost_explorer.losing import cost_down_percent, losing_run, revenue_up_percent
-from tenantscope_cost_explorer.margin_rows import Cost, Revenue, in_two_currencies, margin_rows
-from tenantscope_cost_explorer.margins import (
+from tenantscope_cost_explorer.features.costs import FeatureBill, Use, list_features
+from tenantscope_cost_explorer.margins.lines import (
     MarginSum,
     Only,
     Order,
@@ -24,6 +22,8 @@ from tenantscope_cost_explorer.margins import (
     rest_of,
     tenant_line,
 )
+from tenantscope_cost_explorer.margins.losing import cost_down_percent, losing_run, revenue_up_percent
+from tenantscope_cost_explorer.margins.rows import Cost, Revenue, in_two_currencies, margin_rows
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
 MONEY = st.decimals(min_value=-100, max_value=5_000, places=12)

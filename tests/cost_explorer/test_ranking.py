@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tenantscope_cost_explorer.ranking import TenantSum, inactive_cost, rank, shared_among_active
+from tenantscope_cost_explorer.costs.ranking import TenantSum, inactive_cost, rank, shared_among_active
 
 COSTS = st.decimals(min_value=-1000, max_value=10_000, places=12)
 SUMS = st.lists(COSTS, min_size=1, max_size=12).map(

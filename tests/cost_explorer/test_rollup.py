@@ -19,8 +19,8 @@ from tenantscope_core.stores.datasets import fetch_manifest
 from tenantscope_core.stores.departures import NO_REGISTRY
 from tenantscope_core.stores.rollup import Outcome, Request
 from tenantscope_core.stores.schemas import USAGE
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
 from tenantscope_cost_explorer.rollup import Rollup
-from tenantscope_cost_explorer.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.billing import open_bill
 
 SAMPLE = Path(__file__).parents[1] / "data/focus_sample_1_0.csv.gz"

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tenantscope_cost_explorer.rules import After, Column, Direct, Measure, Split, Tag
-from tenantscope_cost_explorer.rules_file import RulesError, parse_rules
+from tenantscope_cost_explorer.allocation.rules import After, Column, Direct, Measure, Split, Tag
+from tenantscope_cost_explorer.allocation.rules_file import RulesError, parse_rules
 
 EXAMPLE = Path(__file__).parents[2] / "examples/sandbox/allocation.yaml"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from tenantscope_cost_explorer.allocation import gather
-from tenantscope_cost_explorer.rules_file import parse_rules
-from tenantscope_cost_explorer.saving_evidence import SAVING_EVIDENCE, evidence_rows
+from tenantscope_cost_explorer.allocation.gathering import gather
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
+from tenantscope_cost_explorer.savings.evidence import SAVING_EVIDENCE, evidence_rows
 
 SEPTEMBER = date(2026, 9, 1)
 RULES = """

@@ -8,12 +8,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tenantscope_cost_explorer.commitments import spend_on_demand
-from tenantscope_cost_explorer.robust import Spread, low_percentile, median
-from tenantscope_cost_explorer.saving_assumptions import INFREQUENT_PRICE, READING_PRICE
-from tenantscope_cost_explorer.saving_report import by_kind, savings
-from tenantscope_cost_explorer.saving_total import Found, find, net_saving
-from tenantscope_cost_explorer.savings import (
+from tenantscope_cost_explorer.savings.assumptions import INFREQUENT_PRICE, READING_PRICE
+from tenantscope_cost_explorer.savings.commitments import spend_on_demand
+from tenantscope_cost_explorer.savings.findings import (
     ZERO,
     Burst,
     DaySpend,
@@ -26,6 +23,9 @@ from tenantscope_cost_explorer.savings import (
     own_of,
     shared_by,
 )
+from tenantscope_cost_explorer.savings.report import by_kind, savings
+from tenantscope_cost_explorer.savings.robust import Spread, low_percentile, median
+from tenantscope_cost_explorer.savings.total import Found, find, net_saving
 
 DAYS = [date(2026, 9, 1) + timedelta(days=n) for n in range(30)]
 SEPTEMBER = Facts(currency="USD", months=("2026-09",), days=30, weekend_days=8, bill=Decimal(1000))

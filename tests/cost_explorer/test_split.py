@@ -16,11 +16,11 @@ from cost_explorer import bills
 from cost_explorer.reference import Charge, Used, allocate, largest_remainder, whole
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tenantscope_cost_explorer.allocation import gather
-from tenantscope_cost_explorer.report import UNBALANCED
-from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.allocation.gathering import gather
+from tenantscope_cost_explorer.allocation.report import UNBALANCED
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
+from tenantscope_cost_explorer.allocation.split import WEIGHT_LIMIT, split
 from tenantscope_cost_explorer.sources.shares import apportion
-from tenantscope_cost_explorer.split import WEIGHT_LIMIT, split
 
 amounts = st.integers(-(10**38) + 1, 10**38 - 1) | st.integers(-1000, 1000)
 weights = st.lists(st.integers(1, 10) | st.integers(1, WEIGHT_LIMIT // 60), min_size=1, max_size=60)

@@ -20,9 +20,9 @@ from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
 from tenantscope_core.tool.outcome import MAX_ANSWER_BYTES
-from tenantscope_cost_explorer.allocation import gather
-from tenantscope_cost_explorer.rules_file import parse_rules
-from tenantscope_cost_explorer.saving_evidence import LISTED, evidence_rows
+from tenantscope_cost_explorer.allocation.gathering import gather
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
+from tenantscope_cost_explorer.savings.evidence import LISTED, evidence_rows
 from tenantscope_cost_explorer.sources.open import Sources, sources_of
 from tenantscope_cost_explorer.tools.suggest_savings import suggest_savings
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tenantscope_core.credentials.clients import new_session
 from tenantscope_core.results.periods import Month, Period
-from tenantscope_cost_explorer.tagged import (
+from tenantscope_cost_explorer.costs.tagged import (
     NONE,
     Question,
     Tags,

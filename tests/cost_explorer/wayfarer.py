@@ -16,8 +16,8 @@ from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
 from tenantscope_core.stores.rollup import Outcome, Request
 from tenantscope_core.stores.schemas import FEATURE_USAGE, LLM_USAGE, REVENUE, USAGE, Dataset
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
 from tenantscope_cost_explorer.rollup import Rollup
-from tenantscope_cost_explorer.rules_file import parse_rules
 from tenantscope_cost_explorer.sources.billing import open_bill
 from tenantscope_cost_explorer.sources.margin_rollup import MarginRollup
 from tenantscope_sandbox.company.generate import generate

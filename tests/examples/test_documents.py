@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 import yaml
 from catalogue import standing_servers
-from tenantscope_cost_explorer.rules_file import parse_rules
+from tenantscope_cost_explorer.allocation.rules_file import parse_rules
 from tenantscope_tenant_management.tiers_file import parse_tiers
 
 from .conftest import REPOSITORY

@@ -15,9 +15,9 @@ from tenantscope_core.stores.rollup import Commits, Outcome, Request, Rolled, Sa
 from tenantscope_core.stores.schemas import ALLOCATED_COST
 from tenantscope_core.stores.workbench import Limits
 
-from tenantscope_cost_explorer.report import ALLOCATION_REPORT
-from tenantscope_cost_explorer.rules import RuleSet
-from tenantscope_cost_explorer.saving_evidence import SAVING_EVIDENCE
+from tenantscope_cost_explorer.allocation.report import ALLOCATION_REPORT
+from tenantscope_cost_explorer.allocation.rules import RuleSet
+from tenantscope_cost_explorer.savings.evidence import SAVING_EVIDENCE
 from tenantscope_cost_explorer.sources.billing import Bill
 from tenantscope_cost_explorer.sources.deliveries import BillObject, empty
 from tenantscope_cost_explorer.sources.workbench import MEASURED, Workbench

@@ -11,7 +11,7 @@ from tenantscope_core.serving.owned_files import read_owned
 from tenantscope_core.serving.rollup_words import add_rollup_words, rolled, rollup_folder
 from tenantscope_core.serving.spec import Runtime
 
-from tenantscope_cost_explorer.rules import RuleSet
+from tenantscope_cost_explorer.allocation.rules import RuleSet
 from tenantscope_cost_explorer.settings import Settings
 
 
@@ -58,7 +58,7 @@ def load_rules(path: Path | None) -> RuleSet:
     Raises:
         InvalidArgument: There is none, or it is not valid.
     """
-    from tenantscope_cost_explorer.rules_file import parse_rules
+    from tenantscope_cost_explorer.allocation.rules_file import parse_rules
 
     if path is None:
         raise InvalidArgument("rollup needs the allocation rules: set TENANTSCOPE_ALLOCATION_RULES or pass --rules.")

@@ -13,7 +13,7 @@ from tenantscope_core.serving.settings import PREFIX
 from tenantscope_core.serving.store_settings import RollupSettings
 from tenantscope_core.stores.schemas import TENANT_ID
 
-from tenantscope_cost_explorer.tagged import Metric
+from tenantscope_cost_explorer.costs.tagged import Metric
 
 NO_VIEW = "none"
 """Stands in the policy where no billing view is to be opened; no view has this name."""

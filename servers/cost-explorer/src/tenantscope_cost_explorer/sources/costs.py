@@ -15,12 +15,12 @@ from tenantscope_core.stores.schemas import ALLOCATED_COST, USAGE
 from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.windows import Window, open_window
 
-from tenantscope_cost_explorer.breakdown import ZERO, CostSum
+from tenantscope_cost_explorer.allocation.report import ALLOCATION_REPORT, InvoiceSum, RuleSum
+from tenantscope_cost_explorer.allocation.rules import Method
+from tenantscope_cost_explorer.costs.breakdown import ZERO, CostSum
+from tenantscope_cost_explorer.costs.ranking import TenantSum
+from tenantscope_cost_explorer.costs.spread import Stretch, by_day, part_within
 from tenantscope_cost_explorer.models import Freshness
-from tenantscope_cost_explorer.ranking import TenantSum
-from tenantscope_cost_explorer.report import ALLOCATION_REPORT, InvoiceSum, RuleSum
-from tenantscope_cost_explorer.rules import Method
-from tenantscope_cost_explorer.spread import Stretch, by_day, part_within
 
 NONE = "(none)"
 MAX_ROWS = 100_000

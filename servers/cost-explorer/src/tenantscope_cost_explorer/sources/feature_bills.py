@@ -11,7 +11,7 @@ from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.windows import Window
 
 from tenantscope_cost_explorer.cents import ZERO
-from tenantscope_cost_explorer.feature_costs import FeatureBill, Use
+from tenantscope_cost_explorer.features.costs import FeatureBill, Use
 from tenantscope_cost_explorer.sources.feature_use import COST_OF_NO_FEATURE, FeatureUses, months_of
 
 MAX_ROWS = 100_000

@@ -11,7 +11,7 @@ from tenantscope_core.stores.manifests import Commit
 from tenantscope_core.stores.schemas import FEATURE_USAGE
 from tenantscope_core.stores.sql import SqlEngine, Table
 
-from tenantscope_cost_explorer.feature_costs import Use
+from tenantscope_cost_explorer.features.costs import Use
 
 MAX_ROWS = 10_000
 _MILLIONTHS = 6

@@ -20,7 +20,7 @@ from tenantscope_core.stores.sql_text import string_literal
 from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, copy_part
 
 from tenantscope_cost_explorer.cents import ZERO
-from tenantscope_cost_explorer.margin_rows import Cost, MarginRow, Revenue, in_two_currencies, margin_rows
+from tenantscope_cost_explorer.margins.rows import Cost, MarginRow, Revenue, in_two_currencies, margin_rows
 from tenantscope_cost_explorer.sources.tiers import registry_tiers
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.windows import Window, open_window
 
 from tenantscope_cost_explorer.cents import ZERO
-from tenantscope_cost_explorer.margin_caveats import FleetMargins
-from tenantscope_cost_explorer.margins import MarginSum
+from tenantscope_cost_explorer.margins.caveats import FleetMargins
+from tenantscope_cost_explorer.margins.lines import MarginSum
 from tenantscope_cost_explorer.sources.feature_use import COST_OF_NO_FEATURE, FeatureUses, months_of
 
 MAX_ROWS = 100_000

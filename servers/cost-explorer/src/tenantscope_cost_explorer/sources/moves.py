@@ -12,10 +12,10 @@ from tenantscope_core.stores.schemas import ALLOCATED_COST
 from tenantscope_core.stores.sql import Table
 from tenantscope_core.stores.windows import Window
 
-from tenantscope_cost_explorer.change_report import OTHER_TENANTS, RESIDUAL
-from tenantscope_cost_explorer.changes import ZERO, Amounts, Cell, Lengths
+from tenantscope_cost_explorer.changes.drivers import ZERO, Amounts, Cell, Lengths
+from tenantscope_cost_explorer.changes.report import OTHER_TENANTS, RESIDUAL
+from tenantscope_cost_explorer.costs.spread import Stretch, part_within
 from tenantscope_cost_explorer.sources.costs import GROUPS, MAX_ROWS, NONE, Costs
-from tenantscope_cost_explorer.spread import Stretch, part_within
 
 MAX_CELLS = 2_000
 """Cells that are explained one by one; further ones together by service and feature."""

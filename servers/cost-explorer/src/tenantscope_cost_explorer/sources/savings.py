@@ -15,9 +15,9 @@ from tenantscope_core.stores.schemas import MARGIN, REVENUE, USAGE, Dataset
 from tenantscope_core.stores.sql import SqlEngine, Table
 from tenantscope_core.stores.windows import Window
 
-from tenantscope_cost_explorer.saving_evidence import SAVING_EVIDENCE
-from tenantscope_cost_explorer.savings import ZERO, Burst, DaySpend, Facts, Line, MonthOfUse, TenantFacts
-from tenantscope_cost_explorer.shared_load import ABOVE_MIDDLE, BURSTING
+from tenantscope_cost_explorer.savings.evidence import SAVING_EVIDENCE
+from tenantscope_cost_explorer.savings.findings import ZERO, Burst, DaySpend, Facts, Line, MonthOfUse, TenantFacts
+from tenantscope_cost_explorer.savings.shared_load import ABOVE_MIDDLE, BURSTING
 
 LOOKED_BACK = 3
 """Months that trends and the steady base are taken from, the period's last one included."""

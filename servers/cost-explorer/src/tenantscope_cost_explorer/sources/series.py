@@ -18,10 +18,10 @@ from tenantscope_core.stores.schemas import ALLOCATED_COST
 from tenantscope_core.stores.sql import Table
 from tenantscope_core.stores.windows import Window
 
-from tenantscope_cost_explorer.anomalies import ALL, ONBOARDING_DAYS, ZERO, Days, Event, Key, Spent, one_off
-from tenantscope_cost_explorer.anomaly_search import DailySeries, MonthlySeries
-from tenantscope_cost_explorer.baselines import FEWEST_MONTHS, MOST_MONTHS, REFERENCE_DAYS
-from tenantscope_cost_explorer.change_report import RESIDUAL
+from tenantscope_cost_explorer.anomalies.baselines import FEWEST_MONTHS, MOST_MONTHS, REFERENCE_DAYS
+from tenantscope_cost_explorer.anomalies.events import ALL, ONBOARDING_DAYS, ZERO, Days, Event, Key, Spent, one_off
+from tenantscope_cost_explorer.anomalies.search import DailySeries, MonthlySeries
+from tenantscope_cost_explorer.changes.report import RESIDUAL
 from tenantscope_cost_explorer.sources.costs import GROUPS, MAX_ROWS, NONE, Costs
 from tenantscope_cost_explorer.sources.moves import ONE_OFF
 

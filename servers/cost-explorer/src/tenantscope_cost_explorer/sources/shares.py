@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tenantscope_cost_explorer.allocation import (
+from tenantscope_cost_explorer.allocation.gathering import (
     ALLOCATED,
     AMOUNTS,
     IN_ORDER,
@@ -16,10 +16,10 @@ from tenantscope_cost_explorer.allocation import (
     weigh,
     windows,
 )
-from tenantscope_cost_explorer.report import SUMS
-from tenantscope_cost_explorer.rules import RuleSet
-from tenantscope_cost_explorer.sharing import EFFECTIVE_COST, WHOLE, FeatureWeights, Key, Pool, Share, shares
-from tenantscope_cost_explorer.split import Window, split
+from tenantscope_cost_explorer.allocation.report import SUMS
+from tenantscope_cost_explorer.allocation.rules import RuleSet
+from tenantscope_cost_explorer.allocation.sharing import EFFECTIVE_COST, WHOLE, FeatureWeights, Key, Pool, Share, shares
+from tenantscope_cost_explorer.allocation.split import Window, split
 
 if TYPE_CHECKING:
     import duckdb

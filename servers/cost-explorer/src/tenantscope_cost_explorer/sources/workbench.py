@@ -12,10 +12,10 @@ from tenantscope_core.stores.rollup import Refused
 from tenantscope_core.stores.schemas import FEATURE_USAGE, LLM_USAGE, USAGE
 from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, copy_part, listed, numbered_parts
 
-from tenantscope_cost_explorer.allocation import SUM_THE_BILL, gather
-from tenantscope_cost_explorer.report import ALLOCATED_ROWS, UNBALANCED, report_rows
-from tenantscope_cost_explorer.rules import RuleSet
-from tenantscope_cost_explorer.saving_evidence import evidence_rows
+from tenantscope_cost_explorer.allocation.gathering import SUM_THE_BILL, gather
+from tenantscope_cost_explorer.allocation.report import ALLOCATED_ROWS, UNBALANCED, report_rows
+from tenantscope_cost_explorer.allocation.rules import RuleSet
+from tenantscope_cost_explorer.savings.evidence import evidence_rows
 from tenantscope_cost_explorer.sources.exports import (
     BillFile,
     billing_months,

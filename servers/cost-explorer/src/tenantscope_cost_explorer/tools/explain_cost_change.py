@@ -6,8 +6,8 @@ from anyio import to_thread
 from pydantic import Field
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_cost_explorer.change_models import CostChange
-from tenantscope_cost_explorer.change_report import by_currency, currency_change
+from tenantscope_cost_explorer.changes.answers import CostChange
+from tenantscope_cost_explorer.changes.report import by_currency, currency_change
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.moves import MAX_CELLS, compare, moves
 from tenantscope_cost_explorer.sources.open import Sources

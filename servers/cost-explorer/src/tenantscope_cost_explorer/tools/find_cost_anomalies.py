@@ -8,11 +8,11 @@ from pydantic import Field
 from tenantscope_core.results.money import round_half_even
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_cost_explorer.anomalies import FALSE_ALARMS, Sensitivity
-from tenantscope_cost_explorer.anomaly_models import CostAnomalies, Unseen
-from tenantscope_cost_explorer.anomaly_report import FEWER_ROWS, ROWS, described
-from tenantscope_cost_explorer.anomaly_search import search
-from tenantscope_cost_explorer.baselines import FEWEST_DAYS, FEWEST_MONTHS
+from tenantscope_cost_explorer.anomalies.answers import CostAnomalies, Unseen
+from tenantscope_cost_explorer.anomalies.baselines import FEWEST_DAYS, FEWEST_MONTHS
+from tenantscope_cost_explorer.anomalies.events import FALSE_ALARMS, Sensitivity
+from tenantscope_cost_explorer.anomalies.report import FEWER_ROWS, ROWS, described
+from tenantscope_cost_explorer.anomalies.search import search
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
 from tenantscope_cost_explorer.sources.revenues import revenue_of

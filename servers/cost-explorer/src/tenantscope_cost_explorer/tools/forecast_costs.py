@@ -12,8 +12,8 @@ from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.currencies import choose_currency
-from tenantscope_cost_explorer.forecast_answers import EventIn, ForecastReport
-from tenantscope_cost_explorer.forecast_events import Event
+from tenantscope_cost_explorer.forecasting.answers import EventIn, ForecastReport
+from tenantscope_cost_explorer.forecasting.events import Event
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.histories import History
 from tenantscope_cost_explorer.sources.open import Sources
@@ -35,7 +35,11 @@ async def forecast_costs(
 
     For the provider with revenue and margin where revenue is known, and for the fleet by tenant.
     """
-    from tenantscope_cost_explorer.forecasts import Asked, TooShort, forecast  # numpy, for nothing else a server starts
+    from tenantscope_cost_explorer.forecasting.report import (  # numpy, for nothing else a server starts
+        Asked,
+        TooShort,
+        forecast,
+    )
 
     fleet = await _fleet(call)
     alone = fleet is None

@@ -9,7 +9,8 @@ from tenantscope_core.results.errors import InvalidArgument
 from tenantscope_core.results.money import round_half_even, round_to_total
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_cost_explorer.breakdown import method_costs
+from tenantscope_cost_explorer.allocation.report import InvoiceSum, RuleSum
+from tenantscope_cost_explorer.costs.breakdown import method_costs
 from tenantscope_cost_explorer.models import (
     AllocationReport,
     Coverage,
@@ -18,7 +19,6 @@ from tenantscope_cost_explorer.models import (
     ResidualService,
     RuleCost,
 )
-from tenantscope_cost_explorer.report import InvoiceSum, RuleSum
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_cost_explorer.breakdown import by_currency
+from tenantscope_cost_explorer.costs.breakdown import by_currency
 from tenantscope_cost_explorer.models import CostReport
 from tenantscope_cost_explorer.sources.costs import TIME_GROUPS, freshness
 from tenantscope_cost_explorer.sources.open import Sources

@@ -7,8 +7,8 @@ from tenantscope_core.results.errors import NotFound
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.currencies import choose_currency
-from tenantscope_cost_explorer.feature_answers import FeatureCosts
-from tenantscope_cost_explorer.feature_costs import Order, list_features
+from tenantscope_cost_explorer.features.answers import FeatureCosts
+from tenantscope_cost_explorer.features.costs import Order, list_features
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.margins import require_months
 from tenantscope_cost_explorer.sources.open import Sources

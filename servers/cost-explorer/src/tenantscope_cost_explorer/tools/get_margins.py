@@ -11,10 +11,9 @@ from tenantscope_core.stores.windows import Window
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.currencies import choose_currency
-from tenantscope_cost_explorer.losing import RULE, losing_run
-from tenantscope_cost_explorer.margin_answers import MarginLine, MarginReport
-from tenantscope_cost_explorer.margin_caveats import FleetMargins, caveats, elsewhere, through
-from tenantscope_cost_explorer.margins import (
+from tenantscope_cost_explorer.margins.answers import MarginLine, MarginReport
+from tenantscope_cost_explorer.margins.caveats import FleetMargins, caveats, elsewhere, through
+from tenantscope_cost_explorer.margins.lines import (
     Ledger,
     Line,
     Only,
@@ -30,6 +29,7 @@ from tenantscope_cost_explorer.margins import (
     rest_of,
     tenant_line,
 )
+from tenantscope_cost_explorer.margins.losing import RULE, losing_run
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.margins import made_on
 from tenantscope_cost_explorer.sources.open import Sources

@@ -8,10 +8,8 @@ from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.results.periods import Period
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_cost_explorer.breakdown import ZERO
-from tenantscope_cost_explorer.currencies import choose_currency
-from tenantscope_cost_explorer.models import ApiSource, Freshness, MetricName, TenantRanking
-from tenantscope_cost_explorer.ranking import (
+from tenantscope_cost_explorer.costs.breakdown import ZERO
+from tenantscope_cost_explorer.costs.ranking import (
     Inactive,
     Order,
     Status,
@@ -20,6 +18,8 @@ from tenantscope_cost_explorer.ranking import (
     rank,
     shared_among_active,
 )
+from tenantscope_cost_explorer.currencies import choose_currency
+from tenantscope_cost_explorer.models import ApiSource, Freshness, MetricName, TenantRanking
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
 

@@ -11,10 +11,10 @@ from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.results.money import CENT, round_half_even
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
-from tenantscope_cost_explorer.models import SavingsReport
-from tenantscope_cost_explorer.saving_report import by_kind, margin, not_looked_at, savings
-from tenantscope_cost_explorer.saving_total import find
-from tenantscope_cost_explorer.savings import Kind
+from tenantscope_cost_explorer.savings.answers import SavingsReport
+from tenantscope_cost_explorer.savings.findings import Kind
+from tenantscope_cost_explorer.savings.report import by_kind, margin, not_looked_at, savings
+from tenantscope_cost_explorer.savings.total import find
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
 

@@ -15,10 +15,19 @@ from tenantscope_core.credentials.errors import AwsError
 from tenantscope_core.results.errors import DataFault, InvalidArgument, NotSetUp, ToolFailure, Unavailable
 from tenantscope_core.stores.aws import AwsCaller
 
+from tenantscope_cost_explorer.costs.tagged import (
+    PRICE,
+    Metric,
+    Question,
+    TaggedCost,
+    Tags,
+    Unreadable,
+    costs_of,
+    request_of,
+)
 from tenantscope_cost_explorer.sources.explorer.budget import Budget
 from tenantscope_cost_explorer.sources.explorer.failures import failure_of
 from tenantscope_cost_explorer.sources.explorer.kept import Kept, KeptAnswers, Key, kept_until
-from tenantscope_cost_explorer.tagged import PRICE, Metric, Question, TaggedCost, Tags, Unreadable, costs_of, request_of
 
 WAIT_SECONDS = 45.0
 """The longest wait for one question, however many pages its answer has."""

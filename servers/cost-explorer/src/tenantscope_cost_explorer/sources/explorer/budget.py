@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tenantscope_core.results.errors import RateLimited
 
-from tenantscope_cost_explorer.tagged import PRICE
+from tenantscope_cost_explorer.costs.tagged import PRICE
 
 MOST_OF_ONE = 5
 """One tenant's callers get at most a fifth of a day's requests, so that one cannot use up everybody's."""

@@ -9,12 +9,9 @@ from tenantscope_core.results.names import exact, hint
 from tenantscope_core.results.periods import Period, parse_period
 from tenantscope_core.stores.aws import AwsCaller
 
-from tenantscope_cost_explorer.breakdown import CostSum
-from tenantscope_cost_explorer.models import ApiSource, Freshness
-from tenantscope_cost_explorer.ranking import TenantSum
-from tenantscope_cost_explorer.sources.explorer.api import CostExplorerApi, Use
-from tenantscope_cost_explorer.sources.explorer.kept import FINAL_AFTER, Kept
-from tenantscope_cost_explorer.tagged import (
+from tenantscope_cost_explorer.costs.breakdown import CostSum
+from tenantscope_cost_explorer.costs.ranking import TenantSum
+from tenantscope_cost_explorer.costs.tagged import (
     NONE,
     TAGGED,
     Metric,
@@ -26,6 +23,9 @@ from tenantscope_cost_explorer.tagged import (
     period_before,
     tenant_sums,
 )
+from tenantscope_cost_explorer.models import ApiSource, Freshness
+from tenantscope_cost_explorer.sources.explorer.api import CostExplorerApi, Use
+from tenantscope_cost_explorer.sources.explorer.kept import FINAL_AFTER, Kept
 
 TIME_GROUPS = ("day", "month")
 OWN = "Charges tagged as the tenant's, and those alone: nothing that tenants share is allocated."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
-from tenantscope_cost_explorer.tagged import TaggedCost
+from tenantscope_cost_explorer.costs.tagged import TaggedCost
 
 FINAL_AFTER = timedelta(days=15)
 """AWS closes a bill within about two weeks of its month."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from tenantscope_cost_explorer.costs.tagged import Tags
 from tenantscope_cost_explorer.settings import Settings
 from tenantscope_cost_explorer.sources.explorer.api import CostExplorerApi, Views
 from tenantscope_cost_explorer.sources.explorer.costs import TaggedCosts
-from tenantscope_cost_explorer.tagged import Tags
 
 
 def tagged_costs(settings: Settings, clock: Callable[[], datetime]) -> TaggedCosts | None:

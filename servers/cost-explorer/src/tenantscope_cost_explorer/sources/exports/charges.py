@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tenantscope_core.results.errors import DataFault
 
-from tenantscope_cost_explorer.charges import literal
+from tenantscope_cost_explorer.allocation.charges import literal
 from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema, fault_of, schema_of, unparsable
 from tenantscope_cost_explorer.sources.exports.formats import FORMATS, Format, format_of
 from tenantscope_cost_explorer.sources.exports.intact import require_intact

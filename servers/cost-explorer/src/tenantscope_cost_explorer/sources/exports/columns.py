@@ -6,7 +6,7 @@ Where an export has no invoice (FOCUS 1.0, or a bill that is not issued yet) bil
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tenantscope_cost_explorer.charges import literal
+from tenantscope_cost_explorer.allocation.charges import literal
 from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema, reader
 
 TEXTS = (

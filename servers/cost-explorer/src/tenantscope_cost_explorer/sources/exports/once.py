@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tenantscope_core.results.errors import DataFault
 
-from tenantscope_cost_explorer.charges import literal
+from tenantscope_cost_explorer.allocation.charges import literal
 from tenantscope_cost_explorer.sources.exports.files import BillFile, Schema, fault_of
 from tenantscope_cost_explorer.sources.exports.formats import Format
 

@@ -1,0 +1,1 @@
+"""Days and months that leave their own pattern."""

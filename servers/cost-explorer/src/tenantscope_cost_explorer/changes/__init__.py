@@ -1,0 +1,1 @@
+"""A change of cost taken apart into what drove it."""

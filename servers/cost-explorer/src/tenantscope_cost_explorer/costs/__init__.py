@@ -1,0 +1,1 @@
+"""Costs as they are shown: by group, by tenant, by the day."""

@@ -1,0 +1,1 @@
+"""What is paid and not needed: one module a kind of finding."""
