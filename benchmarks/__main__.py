@@ -24,6 +24,7 @@ MEASUREMENTS = (
     Measurement("hits", "hits of the answer cache beside a round trip"),
     Measurement("access_log", "feature use counted from the access log beside a plain scan"),
     Measurement("rollup", "the allocation of twelve months beside a plain scan"),
+    Measurement("forecast", "forecasts of real monthly series beside statsforecast's models"),
     Measurement("allocation", "a large bill's allocation to ten thousand tenants beside a plain scan"),
 )
 

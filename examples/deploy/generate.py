@@ -12,7 +12,7 @@ import yaml
 HERE = Path(__file__).parent
 SERVERS = HERE.parents[1] / "servers"
 TEMPLATE = HERE / "tenantscope.yaml"
-FLEET_ONLY = {"allocation_report", "access_log_report"}
+FLEET_ONLY = {"allocation_report", "access_log_report", "saving_evidence"}
 HEADER = "# Made by examples/deploy/generate.py from base.yaml, datasets.yaml, servers/*/policy*.json. Do not edit.\n"
 FOR_WHOM = {
     "Tenant": "one tenant, named by the session tag TenantId",

@@ -6,18 +6,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
+from cost_explorer.relations import part
 from fixtures.asking import Asker
 from fixtures.clock import Clock
 from fixtures.stores import Cloud
 from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.results.periods import Month
-from tenantscope_core.stores.dataset_writer import DatasetWriter, Part
+from tenantscope_core.stores.dataset_writer import DatasetWriter
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
-from tenantscope_core.stores.schemas import ALLOCATED_COST, REVENUE, Dataset
+from tenantscope_core.stores.schemas import ALLOCATED_COST, REVENUE
 from tenantscope_cost_explorer.forecast_answers import ForecastReport
 from tenantscope_cost_explorer.sources.open import Sources, sources_of
 from tenantscope_cost_explorer.tools.forecast_costs import forecast_costs
@@ -46,19 +46,6 @@ class Committed:
     bucket: str
     cloud: Cloud
     clock: Clock
-
-
-def part(folder: Path, dataset: Dataset, name: str, values: str) -> Part:
-    """A file of a dataset from a relation that has some of its columns."""
-    path = folder / f"{name}.parquet"
-    with duckdb.connect() as connection:
-        known = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {values}").fetchall()}
-        columns = ", ".join(
-            f'CAST({f"{column}" if column in known else "NULL"} AS {kind}) AS "{column}"'
-            for column, kind in {**dataset.columns, "tenant_id": "VARCHAR"}.items()
-        )
-        copied = connection.execute(f"COPY (SELECT {columns} FROM {values}) TO '{path}' (FORMAT parquet)")
-        return Part(path, copied.fetchall()[0][0])
 
 
 def costs(amounts: Mapping[Any, tuple[Decimal, str]]) -> str:

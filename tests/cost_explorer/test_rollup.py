@@ -242,6 +242,16 @@ async def test_a_restated_export_is_rolled_up_again(
     assert await company.rows(august, 'SELECT "BilledCost" FROM rows') == [(Decimal(-2),)]
 
 
+@pytest.mark.requirement("sums-to-the-invoice")
+async def test_the_evidence_of_savings_is_the_bill_currency_by_currency(company: Company) -> None:
+    await company.roll_up(BY_TAG)
+    for month in (SEPTEMBER, OCTOBER):
+        found = await company.rows(
+            month, 'SELECT sum("EffectiveCost") FROM rows WHERE "Section" <> \'day\'', "saving_evidence"
+        )
+        assert found == [(sum(effective for effective, _ in bill_by_hand(str(month)).values()),)]
+
+
 MANIFEST = '{{"executionId": "1", "dataFiles": ["s3://aws-made/exports/focus/data/{}"]}}'
 OLD = "2026-09-02T03:04:05.678Z-11111111-2222-3333-4444-555555555555"
 NEW = "2026-09-03T03:04:05.678Z-01111111-2222-3333-4444-555555555555"

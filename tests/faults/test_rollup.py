@@ -26,9 +26,7 @@ THE_LATE_COMMIT_HANGS: dict[str, Any] = {
     "service": "s3", "action": "PutObject", "kind": "hang",
     "contains": f"datasets/allocated_cost/tenant_id={LATE_TENANT}/_manifest.json",
 }  # fmt: skip
-THE_LATE_MARGIN_HANGS = {
-    **THE_LATE_COMMIT_HANGS, "contains": f"datasets/margin/tenant_id={LATE_TENANT}/_manifest.json",
-}  # fmt: skip
+THE_MARGINS_COMMIT_HANGS = {**THE_LATE_COMMIT_HANGS, "contains": "fleet/margin/_manifest.json"}
 STALE_SECONDS, READY_SECONDS = 31, 30
 
 
@@ -54,7 +52,7 @@ def manifest(company: Sandbox, tenant: str) -> bytes:
 
 async def rolled_up(company: Sandbox, folder: Path, price: Decimal) -> str:
     """Run the rollup to its end, and return what it said."""
-    command, environment = rollup_of(company, folder, price=price)
+    command, environment = rollup_of(company, folder, *MONTHS, price=price)
     done = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -65,7 +63,7 @@ async def test_a_rollup_that_loses_s3_midway_is_run_again_and_nobody_saw_half_a_
 ):
     """Each reader has the old month or the new one, the fleet the old one until all tenants are done."""
     old = {tenant: manifest(company, tenant) for tenant in COSTS}
-    command, environment = rollup_of(company, tmp_path, price=Decimal(2))
+    command, environment = rollup_of(company, tmp_path, *MONTHS, price=Decimal(2))
     async with server_in("cost-explorer", TENANTSCOPE_CALL_TIMEOUT_SECONDS="20") as served:
         assert await totals(served, clock) == BEFORE
         company.emulator.set_faults(THE_LATE_COMMIT_HANGS)
@@ -96,7 +94,7 @@ async def test_a_rollup_that_loses_s3_midway_is_run_again_and_nobody_saw_half_a_
 async def test_a_rollup_killed_while_it_commits_margins_is_run_again_and_does_only_what_is_left(
     company: Sandbox, server_in: Serve, clock: MovingClock, tmp_path: Path
 ):
-    command, environment = rollup_of(company, tmp_path, price=Decimal(2))
+    command, environment = rollup_of(company, tmp_path, *MONTHS, price=Decimal(2))
 
     async def costs(served: Served) -> Decimal:
         clock.advance(STALE_SECONDS)
@@ -105,7 +103,7 @@ async def test_a_rollup_killed_while_it_commits_margins_is_run_again_and_does_on
 
     async with server_in("cost-explorer", TENANTSCOPE_CALL_TIMEOUT_SECONDS="20") as served:
         before = await costs(served)
-        company.emulator.set_faults(THE_LATE_MARGIN_HANGS)
+        company.emulator.set_faults(THE_MARGINS_COMMIT_HANGS)
         rollup = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             await asyncio.to_thread(company.emulator.wait_struck, 1, READY_SECONDS)

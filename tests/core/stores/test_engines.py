@@ -10,10 +10,12 @@ from typing import Any
 import anyio
 import duckdb
 import pytest
+from botocore.session import Session
+from botocore.validate import ParamValidator
 from core.stores.datasets import commit, usage_row
 from fixtures.clock import Clock
 from fixtures.stores import Cloud, SignedCaller, glue_tables
-from tenantscope_core.results.errors import DataFault, Unavailable
+from tenantscope_core.results.errors import DataFault, InvalidArgument, Unavailable
 from tenantscope_core.stores import schemas
 from tenantscope_core.stores.athena_engine import AthenaEngine, AthenaFailed, AthenaSettings
 from tenantscope_core.stores.aws import OtherTenant
@@ -22,8 +24,9 @@ from tenantscope_core.stores.datasets import Committed, DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine, DuckDbLimits
 from tenantscope_core.stores.manifests import Manifest
 from tenantscope_core.stores.object_cache import ObjectCache
+from tenantscope_core.stores.scans import counting_scans
 from tenantscope_core.stores.schemas import FEATURE_USAGE, LLM_USAGE, USAGE
-from tenantscope_core.stores.sql import SqlEngine, Table
+from tenantscope_core.stores.sql import Result, SqlEngine, Table
 from tenantscope_core.stores.sql_text import Scalar
 
 DATABASE = "tenantscope"
@@ -332,6 +335,106 @@ async def test_a_query_nobody_waits_for_is_stopped_in_athena(world: World):
     with anyio.move_on_after(0.05):
         await world.athena.query(SUM, [], tables, aws=endless)
     assert endless.told[-1] == "stop_query_execution"
+
+
+class ScriptedAthena:
+    """An Athena that tells these states of a query, one each time it is asked, in the shapes of its API."""
+
+    def __init__(self, tenant: str | None, *states: dict[str, Any]) -> None:
+        self.tenant = tenant
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self._states = list(states)
+
+    async def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        model = Session().get_service_model(service)
+        shape = model.operation_model("".join(word.capitalize() for word in operation.split("_"))).input_shape
+        assert shape is not None and not ParamValidator().validate(parameters, shape).has_errors()
+        self.told.append((operation, parameters))
+        match operation:
+            case "start_query_execution":
+                return {"QueryExecutionId": "q-1"}
+            case "get_query_execution":
+                return {"QueryExecution": self._states.pop(0)}
+            case _:
+                column = {"Name": "n", "Type": "bigint"}
+                rows = [{"Data": [{"VarCharValue": "n"}]}, {"Data": [{"VarCharValue": "7"}]}]
+                return {"ResultSet": {"Rows": rows, "ResultSetMetadata": {"ColumnInfo": [column]}}}
+
+    @property
+    def started(self) -> dict[str, Any]:
+        """What the query was started with."""
+        return self.told[0][1]
+
+
+def state(name: str, scanned: int = 0, *, reused: bool = False, reason: str = "") -> dict[str, Any]:
+    statistics = {"DataScannedInBytes": scanned, "ResultReuseInformation": {"ReusedPreviousResult": reused}}
+    return {"Status": {"State": name, "StateChangeReason": reason}, "Statistics": statistics}
+
+
+async def asked_of(world: World, athena: ScriptedAthena, **settings: Any) -> Result:
+    engine = AthenaEngine(AthenaSettings(DATABASE, "primary", "s3://engines/athena-results/", **settings))
+    tables = {"usage": await world.table(athena.tenant, months=("2026-09",))}
+    return await engine.query("SELECT count(*) AS n FROM usage", [], tables, aws=athena)
+
+
+async def test_what_athena_read_and_reused_is_counted_for_the_call_it_is_of(world: World):
+    with counting_scans() as scans:
+        ran = await asked_of(world, ScriptedAthena(None, state("RUNNING", 5_000), state("SUCCEEDED", 12_345)))
+        reused = await asked_of(world, ScriptedAthena(None, state("SUCCEEDED", reused=True)))
+    assert (ran.scanned_bytes, ran.reused) == (12_345, False)
+    assert (reused.scanned_bytes, reused.reused) == (0, True)
+    assert (scans.queries, scans.bytes, scans.reused) == (2, 12_345, 1)
+
+
+async def test_a_query_over_the_workgroups_limit_says_to_ask_for_less(world: World):
+    over = state("CANCELLED", 10 << 30, reason="Query cancelled! : Bytes scanned limit was exceeded")
+    with pytest.raises(InvalidArgument, match="shorter period"):
+        await asked_of(world, ScriptedAthena("acme", over))
+
+
+async def test_a_query_that_reads_more_than_our_own_limit_is_stopped_while_it_runs(world: World):
+    athena = ScriptedAthena("acme", state("RUNNING", 10), state("RUNNING", 2_000))
+    with pytest.raises(InvalidArgument, match="shorter period"):
+        await asked_of(world, athena, most_bytes=1_000)
+    assert athena.told[-1] == ("stop_query_execution", {"QueryExecutionId": "q-1"})
+    done = await asked_of(world, ScriptedAthena("acme", state("SUCCEEDED", 2_000)), most_bytes=1_000)
+    assert done.rows == [(7,)]  # what was read and paid for is not thrown away
+
+
+async def test_an_earlier_result_serves_the_fleet_alone_and_only_of_the_runs_that_are_committed(world: World):
+    """Athena reuses by text, workgroup and place of results; a tenant's place is its own, so it reuses nothing."""
+    fleet, acme = ScriptedAthena(None, state("SUCCEEDED")), ScriptedAthena("acme", state("SUCCEEDED"))
+    for athena in (fleet, acme):
+        await asked_of(world, athena, reuse_minutes=90)
+        assert "\"run\" = 'r1'" in athena.started["QueryString"]
+    age = {"Enabled": True, "MaxAgeInMinutes": 90}
+    assert fleet.started["ResultReuseConfiguration"] == {"ResultReuseByAgeConfiguration": age}
+    assert "ResultConfiguration" not in fleet.started
+    assert acme.started["ResultConfiguration"]["OutputLocation"].endswith("/athena-results/tenant_id=acme/")
+    assert "ResultReuseConfiguration" not in acme.started
+    never = ScriptedAthena(None, state("SUCCEEDED"))
+    await asked_of(world, never, reuse_minutes=0)
+    assert never.started["ResultConfiguration"]["OutputLocation"].endswith("/athena-results/provider/")
+    assert "ResultReuseConfiguration" not in never.started
+
+
+async def test_two_tenants_never_ask_in_one_text(world: World):
+    """Whatever Athena takes to be the same query: each text names its tenant, where there is anything to read."""
+    texts: set[str] = set()
+    for tenant in ("acme", "globex", None):
+        athena = ScriptedAthena(tenant, state("SUCCEEDED"))
+        await asked_of(world, athena)
+        texts.add(athena.started["QueryString"])
+    assert len(texts) == 3
+
+
+async def test_a_statement_longer_than_athena_takes_is_refused_unasked(world: World):
+    athena = ScriptedAthena("acme")
+    long = "SELECT count(*) AS n FROM usage WHERE metric IN (" + ", ".join(["'requests'"] * 25_000) + ")"
+    engine = AthenaEngine(AthenaSettings(DATABASE, "primary", "s3://engines/athena-results/"))
+    with pytest.raises(InvalidArgument, match="fewer"):
+        await engine.query(long, [], {"usage": await world.table("acme")}, aws=athena)
+    assert athena.told == []
 
 
 async def test_athena_down_is_unavailable(world: World):

@@ -29,6 +29,7 @@ def test_a_policy_stays_well_under_the_limit_of_session_policies(path: Path, bar
     names = {
         "AWS::Partition": "aws", "AWS::Region": "ap-southeast-2", "AWS::AccountId": bare_sandbox.account,
         **bare_sandbox.outputs, "UserPool": bare_sandbox.outputs["UserPoolId"],
+        "BillingView": "custom-46f47cb2-a11d-43f3-983d-470b5708a899",
     }  # fmt: skip
     used = {name: value for name, value in names.items() if f"${{{name}}}" in path.read_text()}
     rendered = render_session_policy(json.loads(path.read_text()), tenant=LONGEST_TENANT, names=used)

@@ -1,5 +1,6 @@
 """What the tools answer. Costs are EffectiveCost unless named otherwise, with their currency beside them."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -56,7 +57,22 @@ class CurrencyCosts(Answer):
     other: OtherCosts | None = None
     row_count: int = Field(description="Rows there are, listed or not.")
     truncated: bool
-    methods: list[MethodCost] = Field(description="The total by allocation method.")
+    methods: list[MethodCost] = Field(description="The total by allocation method; empty where none is known.")
+
+
+MetricName = Literal["EffectiveCost", "AmortizedCost", "NetAmortizedCost", "UnblendedCost", "NetUnblendedCost"]
+"""FOCUS's name of what exports answer with, and AWS's own of what its API does."""
+
+
+class ApiSource(Answer):
+    """Where the numbers are from where there is no export, and what asking took."""
+
+    source: Literal["AWS Cost Explorer"] = "AWS Cost Explorer"
+    covers: str = Field(description="What of the bill is in the numbers.")
+    estimated: bool = Field(description="Whether AWS still calls some of them estimates.")
+    api_requests: int = Field(description="Requests made for this answer; 0 where all of it was kept from before.")
+    api_cost_usd: Amount = Field(description="What AWS charges for these requests.")
+    cached_at: datetime | None = Field(default=None, description="When what was kept from before was had from AWS.")
 
 
 class CostReport(Answer):
@@ -65,7 +81,10 @@ class CostReport(Answer):
     of: str = Field(description="The tenant, or `fleet`, which includes the residual.")
     period: str
     compared_with: str | None = Field(default=None, description="The period before.")
-    metric: Literal["EffectiveCost"] = Field(default="EffectiveCost", description="FOCUS: amortised, after discounts.")
+    metric: MetricName = Field(
+        default="EffectiveCost", description="EffectiveCost is FOCUS's: amortised, after discounts."
+    )
+    source: ApiSource | None = Field(default=None, description="There where numbers are not from an export.")
     group_by: str
     filters: dict[str, str] = Field(default={}, description="What the cost is narrowed to.")
     costs: list[CurrencyCosts] = Field(description="One entry a currency; currencies are never added up.")
@@ -102,10 +121,11 @@ class TenantRanking(Answer):
 
     period: str
     compared_with: str | None = Field(default=None, description="The period before.")
-    metric: Literal["EffectiveCost"] = "EffectiveCost"
+    metric: MetricName = "EffectiveCost"
+    source: ApiSource | None = Field(default=None, description="There where numbers are not from an export.")
     currency: str
     other_currencies: list[str] = Field(default=[], description="Ask for these by `currency`.")
-    bill: Amount = Field(description="The whole fleet's EffectiveCost; invoices are of BilledCost.")
+    bill: Amount = Field(description="The whole fleet's cost; invoices are of BilledCost.")
     residual: Amount = Field(description="What no rule gives to a tenant.")
     residual_percent: float | None = None
     order_by: str
@@ -185,5 +205,80 @@ class AllocationReport(Answer):
     invoice_count: int
     residual_services: list[ResidualService] = Field(description="Largest unallocated services.")
     truncated: bool = Field(description="Whether rules, invoices or services are more than are listed.")
+    freshness: Freshness
+    next: str = Field(description="What to call for more.")
+
+
+class SavingEvidence(Answer):
+    """One figure of the whole period, as it stands in the datasets."""
+
+    what: str
+    value: Amount
+    unit: str
+
+
+class Saving(Answer):
+    """Spend that can be saved. Amounts are a month's."""
+
+    number: int
+    kind: str
+    title: str
+    tenant_id: str | None = Field(default=None, description="Left out where it is not of one tenant.")
+    service: str | None = None
+    resource: str | None = Field(default=None, description="The dearest resource, commitment or payer; its end.")
+    cost: Amount = Field(description="The spend behind it.")
+    saving: Amount
+    low: Amount
+    high: Amount
+    earns: bool | None = Field(default=None, description="true: earned by a price rather than saved.")
+    certainty: str = Field(
+        description="measured: by bill and use; assumed: with prices or hours that are stated; rank: where to look."
+    )
+    effort: Literal["low", "medium", "high"]
+    why: str = Field(description="What makes the effort.")
+    evidence: list[SavingEvidence]
+    fleet_margin_points: float | None = Field(default=None, description="What it adds to the fleet's margin.")
+    tenant_margin_percent: float | None = Field(default=None, description="The tenant's margin now.")
+    tenant_margin_then: float | None = Field(default=None, description="With the saving.")
+    overlaps: list[int] = Field(default=[], description="Numbers of findings on the same spend, the first five.")
+    next: str
+
+
+class OtherSavings(Answer):
+    """The findings that are not listed."""
+
+    findings: int
+    saving: Amount
+
+
+class SavingKind(Answer):
+    """All findings of a kind, listed or not, and what they rest on; they sum to the gross."""
+
+    kind: str
+    findings: int
+    saving: Amount
+    note: str = Field(description="What low and high are, and what was not seen.")
+
+
+class SavingsReport(Answer):
+    """What can be saved, largest first. Amounts are a month's, evidence is of the whole period."""
+
+    of: str = Field(description="The tenant, or `fleet`.")
+    period: str
+    currency: str
+    other_currencies: list[str] = Field(default=[], description="Ask for these by `currency`.")
+    bill: Amount = Field(description="The fleet's EffectiveCost.")
+    findings: list[Saving]
+    other: OtherSavings | None = None
+    finding_count: int = Field(description="Findings there are, listed or not.")
+    truncated: bool
+    gross: Amount = Field(description="Sum of findings and other.")
+    overlap: Amount = Field(description="What the gross counts twice.")
+    net: Amount = Field(description="gross - overlap: what all of them save together.")
+    net_percent: float | None = Field(default=None, description="Share of the bill.")
+    fleet_margin_percent: float | None = None
+    fleet_margin_then: float | None = Field(default=None, description="With the net saving, on today's revenue.")
+    kinds: list[SavingKind]
+    not_looked_at: list[str] = Field(description="What was left out, and why.")
     freshness: Freshness
     next: str = Field(description="What to call for more.")

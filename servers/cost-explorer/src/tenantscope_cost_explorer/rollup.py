@@ -17,6 +17,7 @@ from tenantscope_core.stores.workbench import Limits
 
 from tenantscope_cost_explorer.report import ALLOCATION_REPORT
 from tenantscope_cost_explorer.rules import RuleSet
+from tenantscope_cost_explorer.saving_evidence import SAVING_EVIDENCE
 from tenantscope_cost_explorer.sources.billing import Bill
 from tenantscope_cost_explorer.sources.deliveries import BillObject, empty
 from tenantscope_cost_explorer.sources.workbench import MEASURED, Workbench
@@ -72,7 +73,7 @@ class Rollup:
         Raises:
             ToolFailure: S3 refused or does not answer.
         """
-        return await self._commits.sweep((ALLOCATED_COST, ALLOCATION_REPORT))
+        return await self._commits.sweep((ALLOCATED_COST, ALLOCATION_REPORT, SAVING_EVIDENCE))
 
     async def _by_month(self) -> tuple[dict[Month, list[BillObject]], dict[Month, str]]:
         """The objects of each month, and what is wrong with the months that are not whole."""
@@ -127,7 +128,11 @@ class Rollup:
                 self._say(f"{month}: allocating {len(files)} files, {sum(one.size for one in objects) / 1e6:.1f} MB")
                 done = await workbench.allocate(self._rules, month, files, measured)
             self._say(f"{month}: {done.charges:,} charges balance; committing {len(done.tenants):,} tenants")
-            rolled = (Rolled(ALLOCATION_REPORT, done.report), Rolled(ALLOCATED_COST, done.fleet, done.tenants))
+            rolled = (
+                Rolled(ALLOCATION_REPORT, done.report),
+                Rolled(SAVING_EVIDENCE, done.evidence),
+                Rolled(ALLOCATED_COST, done.fleet, done.tenants),
+            )
             await self._commits.commit(month, inputs, rolled, force=force)
         return Outcome.COMMITTED
 

@@ -171,7 +171,7 @@ def _session_policy(spec: ServerSpec[Any, Any], settings: CoreSettings) -> Polic
         )
     try:
         names = arn_names(settings.tenant_role_arn, settings.aws_region) | settings.policy_names
-        return session_policies(spec.package, names, administers=admin is not None)
+        return session_policies(spec.package, names, administers=admin is not None, names_of=settings.policy_names_of)
     except PolicyError as error:
         raise WrongSettings([f"the session policy cannot be made: {error}"]) from None
 

@@ -38,6 +38,8 @@ def _engine(settings: DatasetSettings, reader: DatasetReader, stack: ExitStack) 
                 database=settings.glue_database,
                 workgroup=settings.athena_workgroup,
                 output=f"s3://{settings.datasets_bucket}/athena-results/",
+                reuse_minutes=settings.athena_reuse_minutes,
+                most_bytes=None if settings.athena_most_megabytes is None else settings.athena_most_megabytes << 20,
             )
         )
     from tenantscope_core.stores.duckdb_engine import DuckDbEngine

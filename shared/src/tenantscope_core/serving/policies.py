@@ -1,7 +1,7 @@
 """A server's own IAM policy documents, as session policies for the grants that it asks STS for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,17 @@ def load_policy(package: str, file_name: str) -> dict[str, Any]:
     raise FileNotFoundError(f"{package} has no {file_name}")
 
 
-def session_policies(package: str, names: Mapping[str, str], *, administers: bool = False) -> Policy:
+def session_policies(
+    package: str,
+    names: Mapping[str, str],
+    *,
+    administers: bool = False,
+    names_of: Callable[[str], Mapping[str, str]] = lambda tenant: {},
+) -> Policy:
     """The session policy of any grant: the tenant's or the admin role's with its name filled in, or the provider's.
 
-    With `administers`, the server is to have a policy for what the provider does to one tenant.
+    With `administers`, the server is to have a policy for what the provider does to one tenant. `names_of` gives names
+    that are another's for each tenant.
 
     Raises:
         PolicyError: A name is missing or odd, the policy of the longest tenant id would be too long for STS, or there
@@ -44,7 +51,7 @@ def session_policies(package: str, names: Mapping[str, str], *, administers: boo
             return render_session_policy(of_provider, tenant=None, names=names)
         # Whatever role was chosen: what is not the provider's own administering gets no more than the tenant.
         document = of_admin if of_admin is not None and grant.is_admin and grant.is_provider else of_tenant
-        return render_session_policy(document, tenant=grant.tenant, names=names)
+        return render_session_policy(document, tenant=grant.tenant, names={**names, **names_of(grant.tenant)})
 
     for document in (of_tenant, of_admin):
         if document is not None:

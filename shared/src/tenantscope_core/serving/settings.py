@@ -150,6 +150,10 @@ class CoreSettings(BaseModel):
         """What the server's policy.json leaves open, by name."""
         return {"TenantsTable": self.tenants_table or NO_TABLE}
 
+    def policy_names_of(self, tenant: str) -> dict[str, str]:
+        """What policy.json leaves open for each tenant, by name; it goes before `policy_names`."""
+        return {}
+
     @field_validator("cursor_key")
     @classmethod
     def _is_long(cls, value: SecretStr | None) -> SecretStr | None:

@@ -20,6 +20,16 @@ class DatasetSettings(CoreSettings):
         default="duckdb", description="What answers: DuckDB in this process, or Athena for what outgrows it."
     )
     athena_workgroup: str = Field(default="tenantscope", description="The Athena workgroup.")
+    athena_reuse_minutes: int = Field(
+        default=60,
+        ge=0,
+        le=10_080,
+        description="Athena: how old a result may be that answers a question about the fleet again; the place of "
+        "results that the workgroup names has to be athena-results/provider/ in the bucket. 0: each query is run.",
+    )
+    athena_most_megabytes: int | None = Field(
+        default=None, ge=10, description="Athena: a query that read more is ended, beside the workgroup's own limit."
+    )
     glue_database: str = Field(default="tenantscope", description="The Glue database of the datasets.")
     cache_dir: Path | None = Field(
         default=None, description="DuckDB: where fetched objects are kept; a folder of the process's own if unset."

@@ -42,7 +42,8 @@ class Result:
     """Rows as tuples in the order of `columns`.
 
     `truncated` says that there are more rows than `max_rows`; `scanned_bytes` is what the engine read for the answer,
-    `stale_since` when the oldest manifest behind it was last known to be current (None: it is).
+    `reused` that it was an earlier result, `stale_since` when the oldest manifest behind it was last known to be
+    current (None: it is).
     """
 
     columns: tuple[str, ...]
@@ -50,6 +51,7 @@ class Result:
     truncated: bool
     scanned_bytes: int
     stale_since: datetime | None
+    reused: bool = False
 
 
 class SqlEngine(Protocol):
@@ -75,6 +77,7 @@ class SqlEngine(Protocol):
         Raises:
             OtherTenant: A table is not for these credentials.
             DataFault: A stored object is damaged; dataset and month are named.
+            InvalidArgument: The query would read more than one may.
             Unavailable: The engine or S3 is down, or the query took too long.
             ToolFailure: AWS refused.
         """

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 from mcp import types
+from pydantic import BaseModel
 
 from tenantscope_core.admission.admission import Admission, require_calls
 from tenantscope_core.admission.limits import caller_key
@@ -21,8 +22,10 @@ from tenantscope_core.credentials.vault import Vault
 from tenantscope_core.identity.caller import Caller
 from tenantscope_core.identity.verifier import Identity
 from tenantscope_core.metering.calls import CallRecord, Meter
+from tenantscope_core.results.answers import Freshness, Scan
 from tenantscope_core.results.cursors import CursorKey
 from tenantscope_core.results.errors import NotFound, RateLimited
+from tenantscope_core.stores.scans import Scans, counting_scans
 from tenantscope_core.tool.call import Call
 from tenantscope_core.tool.declaration import Tool
 from tenantscope_core.tool.outcome import answered, as_failure, refused
@@ -162,7 +165,18 @@ class ToolPath(Generic[SourcesT]):
                 report_progress=report_progress,
                 fleet=functools.partial(_fleet, gate, self._server, identity),
             )
-            return answered(await tool.function(call, **bound))
+            with counting_scans() as scans:
+                answer = await tool.function(call, **bound)
+            return answered(_with_scan(answer, scans))
+
+
+def _with_scan(answer: BaseModel, scans: Scans) -> BaseModel:
+    """The answer with what its queries read, where an engine bills for it and the answer says how fresh it is."""
+    fresh = getattr(answer, "freshness", None)
+    if not scans.queries or not isinstance(fresh, Freshness):
+        return answer
+    scan = Scan(queries=scans.queries, bytes=scans.bytes, reused=scans.reused)
+    return answer.model_copy(update={"freshness": fresh.model_copy(update={"scan": scan})})
 
 
 async def _fleet(gate: Gatekeepers, server: str, identity: Identity) -> TenantSession:

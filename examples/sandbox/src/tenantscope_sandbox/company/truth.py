@@ -20,6 +20,7 @@ from .features import ASSISTANT_LAUNCH, FEATURE_NAMES, FEATURES
 from .periods import DAYS, MONTHS, day_number, first_day
 from .skus import COST_SCALE, SKUS, sku_index
 from .tenants import TENANT_IDS, TENANTS, tenant_index
+from .wasted import wasted
 
 PLACES = 10**12
 _BEFORE_PROXIES: tuple[Kind, ...] = (
@@ -320,4 +321,5 @@ def describe(connection: duckdb.DuckDBPyConnection, parts: Sequence[Charges], ve
         "feature_costs": {month: _feature_costs(parts, usage, month) for month in MONTHS},
         "revenue": revenue,
         "usage": _usage_of(usage),
+        "savings": wasted(parts, usage.by_day),
     }  # fmt: skip

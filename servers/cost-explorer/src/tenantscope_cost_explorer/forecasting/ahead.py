@@ -19,8 +19,7 @@ def months_ahead(series: Floats, horizon: int, last_month: int, towards: Floats 
     """Each row's next `horizon` months (rows x horizon), and its scale (rows), all rows being as long as each other.
 
     The scale, in which the method's errors are measured, is the mean absolute change a month once the season is taken
-    out. With two years but not three it is halfway to the change with the season in: errors of the past are then those
-    of forecasts that knew no season yet. `towards` is the fleet's season, by calendar month (log scale).
+    out. `towards` is the fleet's season, by calendar month (log scale).
     """
     rows, months = series.shape
     if months < SHORTEST:
@@ -40,12 +39,22 @@ def months_ahead(series: Floats, horizon: int, last_month: int, towards: Floats 
             size = np.maximum(np.abs(plain).mean(axis=1, keepdims=True), 1e-12)
             later, adjusted = _seasoned(plain / size, horizon, last_month, towards)
             ahead[~logged], scale[~logged] = later * size, _change(adjusted * size)
-    if 2 * YEAR <= months < 3 * YEAR:
-        blind = (3 * YEAR - months) / YEAR / 2
-        scale = (1 - blind) * scale + blind * _change(series)
     if months >= GONE_AFTER:
         ahead[(series[:, -GONE_AFTER:] == 0).all(axis=1)] = 0.0
     return ahead, scale
+
+
+def scale_of_past(series: Floats, scale: Floats) -> Floats:
+    """The scale in which errors of past forecasts are those of the next one.
+
+    With two years but not three most of the past forecasts knew no season yet, and their errors are in units of changes
+    with the season in: the scale is then up to halfway there.
+    """
+    months = series.shape[1]
+    if not 2 * YEAR <= months < 3 * YEAR:
+        return scale
+    blind = (3 * YEAR - months) / YEAR / 2
+    return (1 - blind) * scale + blind * _change(series)
 
 
 def season_of(series: Floats, last_month: int) -> Floats | None:

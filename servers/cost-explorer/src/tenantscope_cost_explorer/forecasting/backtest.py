@@ -51,11 +51,11 @@ class Rolled:
 def rolled(series: Floats, horizon: int, last_month: int, fleet: Floats | None = None) -> Rolled:
     """Forecast again from each of the last months, with nothing known but what came before.
 
-    Origins keep at least half of the history, and six months, and are the newest twelve, so that these forecasts had
+    Origins keep at least two thirds of the history, and six months, and are the newest twelve, so that these forecasts had
     about as much to go by as the one for which they speak. `fleet` (months) is what a season is borrowed from.
     """
     rows, months = series.shape
-    origins = max(0, min(MOST_ORIGINS, months - max(SHORTEST, (months + 1) // 2)))
+    origins = max(0, min(MOST_ORIGINS, months - max(SHORTEST, -(-2 * months // 3))))
     shape = (rows, origins, horizon)
     errors, naive, seasonal, actual = (np.full(shape, np.nan) for _ in range(4))
     scale = np.full((rows, origins), np.nan)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenantscope_cost_explorer.forecasting.ahead import months_ahead, season_of
+from tenantscope_cost_explorer.forecasting.ahead import months_ahead, scale_of_past, season_of
 from tenantscope_cost_explorer.forecasting.backtest import Rolled, Score, rolled, score
 from tenantscope_cost_explorer.forecasting.intervals import Widths, covered, widths
 from tenantscope_cost_explorer.forecasting.reconcile import reconciled
@@ -45,6 +45,7 @@ def of_series(series: Floats, horizon: int, last_month: int) -> Outlook:
     past = rolled(series, horizon, last_month)
     pool = widths(past.scaled.reshape(-1, horizon), past.scaled_totals.reshape(-1))
     ahead, scale = months_ahead(series, horizon, last_month)
+    scale = scale_of_past(series, scale)
     return _outlook(ahead[0], float(scale[0]), past, pool, season=season_of(series[0], last_month) is not None)
 
 
@@ -52,7 +53,8 @@ def of_fleet(table: Table, horizon: int) -> tuple[Outlook, Fleet]:
     """The outlook of the whole, and its rows' forecasts."""
     whole = table.whole[None, :]
     parts, scales = all_ahead(table, horizon)
-    own, scale = months_ahead(whole, horizon, table.last_month)
+    own, seen = months_ahead(whole, horizon, table.last_month)
+    scale = scale_of_past(whole, seen)
     agreed = reconciled(parts, own[0], scales**2, float(scale[0]) ** 2)
     past = rolled(whole, horizon, table.last_month)
     found = pooled(table, horizon, whole.shape[1])

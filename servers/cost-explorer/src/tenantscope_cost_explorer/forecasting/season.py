@@ -13,7 +13,7 @@ def seasonal_index(series: Floats, last_month: int, towards: Floats | None = Non
     """What each calendar month adds to a series (rows x 12, January first), each row summing to about zero.
 
     `series` (rows x months) ends in calendar month `last_month` (0 is January). Whole years are taken from the end,
-    their straight trend and each year's mean are taken out, and the months' means over the years are pulled towards
+    their trend and each year's mean are taken out, and the months' means over the years are pulled towards
     `towards` (12, none if left out) by James and Stein's positive-part factor (1961): the less the years agree, the
     more. Of a single year nothing is learnt: it cannot tell season from chance.
     """
@@ -22,7 +22,7 @@ def seasonal_index(series: Floats, last_month: int, towards: Floats | None = Non
     goal = np.zeros(YEAR) if towards is None else towards
     if years < 2:
         return np.broadcast_to(goal, (rows, YEAR)).copy()
-    by_year = without_trend(series[:, -years * YEAR :]).reshape(rows, years, YEAR)
+    by_year = _without_trend(series[:, -years * YEAR :]).reshape(rows, years, YEAR)
     by_year = by_year - by_year.mean(axis=2, keepdims=True)
     own = np.roll(by_year.mean(axis=1), last_month + 1, axis=1)
     lined_up = np.roll(by_year, last_month + 1, axis=2)
@@ -38,9 +38,11 @@ def months_of(last_month: int, count: int) -> NDArray[np.int64]:
     return (last_month - np.arange(count)[::-1]) % YEAR
 
 
-def without_trend(series: Floats) -> Floats:
-    """What is left when each row's least-squares line is taken out."""
-    return series - line(series)[0]
+def _without_trend(series: Floats) -> Floats:
+    """What is left without the trend, told by each month and the same a year before: a season has no part in it."""
+    months = series.shape[1]
+    slope = (series[:, YEAR:] - series[:, :-YEAR]).mean(axis=1, keepdims=True) / YEAR
+    return series - slope * np.arange(months, dtype=np.float64)
 
 
 def line(series: Floats) -> tuple[Floats, Floats]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenantscope_cost_explorer.forecasting.ahead import SHORTEST, months_ahead, season_of
+from tenantscope_cost_explorer.forecasting.ahead import SHORTEST, months_ahead, scale_of_past, season_of
 from tenantscope_cost_explorer.forecasting.backtest import rolled
 from tenantscope_cost_explorer.forecasting.season import YEAR, Floats
 
@@ -79,7 +79,8 @@ def all_ahead(table: Table, horizon: int) -> tuple[Floats, Floats]:
     towards = season_of(table.whole, table.last_month)
     ahead, scale = np.zeros((len(table.names), horizon)), np.zeros(len(table.names))
     for rows, series in alike(table.values):
-        ahead[rows], scale[rows] = months_ahead(series, horizon, table.last_month, towards)
+        ahead[rows], seen = months_ahead(series, horizon, table.last_month, towards)
+        scale[rows] = scale_of_past(series, seen)
     return ahead, scale
 
 

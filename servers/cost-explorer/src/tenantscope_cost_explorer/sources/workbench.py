@@ -15,6 +15,7 @@ from tenantscope_core.stores.workbench import DuckDbWorkbench, Limits, copy_part
 from tenantscope_cost_explorer.allocation import SUM_THE_BILL, gather
 from tenantscope_cost_explorer.report import ALLOCATED_ROWS, UNBALANCED, report_rows
 from tenantscope_cost_explorer.rules import RuleSet
+from tenantscope_cost_explorer.saving_evidence import evidence_rows
 from tenantscope_cost_explorer.sources.exports import (
     BillFile,
     billing_months,
@@ -42,6 +43,7 @@ class Allocated:
     tenants: Mapping[str, Part]
     fleet: Part
     report: Part
+    evidence: Part
     charges: int
 
 
@@ -110,6 +112,7 @@ def _allocate(
             if step.title == SUM_THE_BILL:
                 _require_complete(connection, bill)
                 require_one_currency(connection, bill, str(month))
+        connection.execute(f"CREATE TABLE evidence AS {evidence_rows(rules, month.first_day)}")
         apportion(connection, rules, month.first_day)
     except duckdb.Error as error:
         if not isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
@@ -147,5 +150,6 @@ def _write(connection: "duckdb.DuckDBPyConnection", rules: RuleSet, out: Path) -
             f"SELECT *, CAST(NULL AS VARCHAR) AS tenant_id FROM ({report_rows(rules)})",
             out / "report.parquet",
         ),
+        evidence=copy_part(connection, "FROM evidence ORDER BY ALL", out / "evidence.parquet"),
         charges=int(charges),
     )

@@ -8,6 +8,7 @@ from tenantscope_cost_explorer.tools.get_costs import get_costs
 from tenantscope_cost_explorer.tools.get_feature_unit_costs import get_feature_unit_costs
 from tenantscope_cost_explorer.tools.get_margins import get_margins
 from tenantscope_cost_explorer.tools.rank_tenants_by_cost import rank_tenants_by_cost
+from tenantscope_cost_explorer.tools.suggest_savings import suggest_savings
 
 TOOLS = (
     get_costs,
@@ -18,4 +19,5 @@ TOOLS = (
     forecast_costs,
     find_cost_anomalies,
     get_allocation_report,
+    suggest_savings,
 )

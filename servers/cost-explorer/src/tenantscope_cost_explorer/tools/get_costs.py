@@ -40,10 +40,26 @@ async def get_costs(
     """
     asked = {"service": service, "feature": feature, "environment": environment, "charge_category": charge_category}
     filters = {name: value for name, value in asked.items() if value is not None}
+    over_time = group_by in TIME_GROUPS
+    rows = limit or (DEFAULT_POINTS if over_time else DEFAULT_ROWS)
+    if (tagged := call.sources.tagged) is not None:
+        sums, known = await tagged.sums(call.aws, period, group_by, filters)
+        compare = known.before is not None
+        return CostReport(
+            of=call.tenant or "fleet",
+            period=str(known.period),
+            compared_with=str(known.before) if known.before else None,
+            metric=known.metric,
+            source=known.source,
+            group_by=group_by,
+            filters=filters,
+            costs=by_currency(sums, limit=rows, in_order_of_time=over_time, compare=compare),
+            next=_next(group_by, filters),
+            freshness=known.freshness,
+        )
     costs = call.sources.costs
     window = await costs.window(call.aws, call.tenant, period)
     sums, last_day = await costs.sums(call.aws, window, group_by, filters)
-    over_time = group_by in TIME_GROUPS
     return CostReport(
         of=call.tenant or "fleet",
         period=str(window.period),
@@ -52,7 +68,7 @@ async def get_costs(
         filters=filters,
         costs=by_currency(
             sums,
-            limit=limit or (DEFAULT_POINTS if over_time else DEFAULT_ROWS),
+            limit=rows,
             in_order_of_time=over_time,
             compare=window.before is not None,
         ),
