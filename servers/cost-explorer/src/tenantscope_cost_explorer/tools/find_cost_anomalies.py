@@ -90,7 +90,7 @@ def _notes(wanted: Asked, monthly: MonthlySeries) -> list[str]:
         notes.append(f"Days are judged only once {FEWEST_DAYS} days before them are committed.")
     if monthly.series > len(monthly.costs):
         notes.append(
-            f"Of {monthly.series} tenants' services with costs by the month, the {len(monthly.costs)} that changed most "
+            f"Of {monthly.series} tenants' services with costs by the month the {len(monthly.costs)} that moved most "
             "were judged by themselves, the rest by service."
         )
     if not monthly.totals:
