@@ -105,6 +105,12 @@ def test_a_new_tenant_is_not_judged_while_it_grows() -> None:
     assert len(found(ramp, since=since)) == 1
 
 
+@pytest.mark.parametrize("sensitivity", get_args(Sensitivity))
+def test_a_steady_discount_is_none(sensitivity: Sensitivity) -> None:
+    assert found([-5.0] * 86, sensitivity) == []
+    assert len(found([-5.0] * 70 + [-50.0] * 3 + [-5.0] * 13, sensitivity)) == 1
+
+
 def test_spend_on_a_service_never_used_before_is_an_event() -> None:
     costs = [0.0] * 70 + [40.0] * 16
     (event,) = found(costs)

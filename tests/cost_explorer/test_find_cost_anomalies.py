@@ -166,6 +166,18 @@ async def test_of_a_month_that_still_runs_only_complete_days_are_judged(world: W
     assert any("not complete" in note for note in answer.unseen.notes)
 
 
+async def test_a_month_that_is_missing_is_no_month_without_cost(shared_cloud: Cloud, tmp_path: Path) -> None:
+    gap = World(shared_cloud, "cost-explorer-anomalies-gap", tmp_path)
+    for month in ("2026-06", "2026-07", "2026-09"):
+        await gap.costs(month, DAILY.replace("{month}", month))
+    async with gap.sources(tmp_path) as sources:
+        answer = await Asker(sources, gap.cloud.fleet()).ask(find_cost_anomalies, period="2026-07..2026-09")
+    assert answer.freshness.missing_months == ["2026-08"]
+    assert answer.history_from == date(2026, 9, 1)
+    assert {one.service for one in answer.anomalies} <= {"Storage"}  # from the 22nd on there is a past
+    assert all(one.direction == "up" for one in answer.anomalies)
+
+
 CROWD = """
   SELECT day::DATE AS "ChargePeriodStart", 't' || lpad(t::VARCHAR, 5, '0') AS tenant_id, 'Compute' AS "ServiceName",
     'Hours' AS "ConsumedUnit", q AS "ConsumedQuantity", CAST(q * 0.05 AS DECIMAL(38, 12)) AS "EffectiveCost"

@@ -47,7 +47,7 @@ class CostAnomaly(Answer):
     excess: Amount = Field(description="actual - expected; negative for down.")
     deviation: float | None = Field(
         default=None,
-        description="Strongest miss in robust deviations of the series' own past: good for ranking, no probability.",
+        description="Strongest miss in robust deviations of the series' own past, at most 100: a rank, no probability.",
     )
     reason: str
     revenue: Amount | None = Field(

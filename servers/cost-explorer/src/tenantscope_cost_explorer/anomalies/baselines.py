@@ -39,7 +39,7 @@ def judge_day(values: Sequence[float], reference: Sequence[int], at: int) -> Jud
     factors = [_weekday(values, reference, weekday, overall) for weekday in range(WEEK)]
     weekday = at % WEEK
     if overall <= 0:
-        half = max(max(values[i] for i in reference) / 2, _CENT)
+        half = max(max(abs(values[i]) for i in reference) / 2, _CENT)
         return Judged(factors[weekday], (values[at] - factors[weekday]) / half)
     level = median(values[i] / (factors[i % WEEK] or 1.0) for i in reference[-LEVEL_DAYS:])
     expectations = [level * factor for factor in factors]

@@ -128,7 +128,7 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Which days are asked about, and from when on costs are known; both ends of `asked` included."""
+    """The days that are asked about, `first` to `last` included, and the day from which on costs are known."""
 
     known_from: date
     first: date
@@ -255,7 +255,7 @@ def _gathered(groups: Iterable[tuple[Event, ...]], by: Callable[[Event], str]) -
 
 
 def _misses_much(value: float, expected: float, threshold: Threshold) -> bool:
-    return abs(value - expected) >= threshold.share * expected
+    return abs(value - expected) >= threshold.share * abs(expected)
 
 
 def _at_month_start(judged: Judged, values: Sequence[float], day: date, at: int) -> Judged:

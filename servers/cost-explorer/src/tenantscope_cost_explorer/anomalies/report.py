@@ -10,6 +10,7 @@ from tenantscope_cost_explorer.anomalies.events import ALL, Anomaly, Event, Row
 from tenantscope_cost_explorer.changes.report import RESIDUAL, quantity
 
 ROWS, FEWER_ROWS = 5, 3  # of many anomalies fewer are shown of each, so that the longest names fit
+MOST = 100.0  # where there was no spend at all, a score is any number
 ZERO = Decimal(0)
 
 Revenue = Mapping[tuple[str, str], Decimal]
@@ -45,7 +46,7 @@ def described(found: Anomaly, *, rank: int, fleet: bool, revenue: Revenue | None
         actual=actual,
         expected=expected,
         excess=actual - expected,
-        deviation=round(max(scores, key=abs), 1) if scores else None,
+        deviation=round(min(max(max(scores, key=abs), -MOST), MOST), 1) if scores else None,
         reason=_reason(found, actual, expected),
         revenue=None if known is None else round_half_even(known),
         margin_points=None if not known else round(float(-found.excess / known * 100), 1),

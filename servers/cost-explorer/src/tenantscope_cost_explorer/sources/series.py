@@ -70,15 +70,17 @@ async def asked(costs: Costs, aws: AwsCaller, tenant: str | None, period: str | 
     if wanted.days > MOST_ASKED_DAYS:
         raise InvalidArgument("Anomalies are looked for in at most three months at a time.", parameter="period")
     committed = await costs.reader.committed(aws, ALLOCATED_COST.name, tenant)
-    first = min(Month.parse(name) for name in window.table.months if name in wanted.month_names)
-    back = [first]
-    while len(back) <= MOST_MONTHS and str(back[-1].shift(-1)) in committed.manifest.months:
+    known = committed.manifest.months
+    latest = max(month for month in wanted.months if str(month) in known)
+    back = [latest]  # a month that is missing is no month without cost: what lies before it is not looked at
+    oldest = wanted.months[0].shift(-MOST_MONTHS)
+    while back[-1] > oldest and str(back[-1].shift(-1)) in known:
         back.append(back[-1].shift(-1))
-    table = Table.of(ALLOCATED_COST, committed, {*wanted.month_names, *map(str, back)})
+    table = Table.of(ALLOCATED_COST, committed, set(map(str, back)))
     known_from = max(wanted.start - timedelta(days=REFERENCE_DAYS), back[-1].first_day)
-    newest = committed.manifest.months[max(table.months)]
-    running = newest.written.date() < wanted.end + _SETTLED_AFTER and str(wanted.months[-1]) in table.months
-    last = wanted.end - timedelta(days=1)
+    end = min(wanted.end, latest.shift(1).first_day)
+    last = end - timedelta(days=1)
+    running = known[str(latest)].written.date() < end + _SETTLED_AFTER
     if running:
         found = await costs.engine.query(
             f'SELECT max("ChargePeriodStart") FROM costs WHERE {_DAILY} AND {_USAGE}',
@@ -87,8 +89,9 @@ async def asked(costs: Costs, aws: AwsCaller, tenant: str | None, period: str | 
             aws=aws,
         )
         newest_day: date | None = found.rows[0][0]
-        last = max(wanted.start, min(last, (newest_day or wanted.start) - timedelta(days=1)))
-    return Asked(window, Days(known_from, max(wanted.start, first.first_day), last), table, running)
+        begin = max(wanted.start, back[-1].first_day)
+        last = max(begin, min(last, (newest_day or begin) - timedelta(days=1)))
+    return Asked(window, Days(known_from, max(wanted.start, back[-1].first_day), last), table, running)
 
 
 async def daily_series(costs: Costs, aws: AwsCaller, wanted: Asked) -> DailySeries:

@@ -12,7 +12,7 @@ from tenantscope_cost_explorer.anomalies.answers import CostAnomalies, Unseen
 from tenantscope_cost_explorer.anomalies.baselines import FEWEST_DAYS, FEWEST_MONTHS
 from tenantscope_cost_explorer.anomalies.events import FALSE_ALARMS, Sensitivity
 from tenantscope_cost_explorer.anomalies.report import FEWER_ROWS, ROWS, described
-from tenantscope_cost_explorer.anomalies.search import search
+from tenantscope_cost_explorer.anomalies.search import MonthlySeries, search
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
 from tenantscope_cost_explorer.sources.revenues import revenue_of
@@ -77,18 +77,23 @@ async def find_cost_anomalies(
             looked_at=len(daily.costs),
             largest_departure=round_half_even(Decimal(repr(daily.unseen))) if daily.series > len(daily.costs) else None,
             new_tenants=daily.new_tenants,
-            notes=_notes(wanted, bool(monthly.totals)),
+            notes=_notes(wanted, monthly),
         ),
         next="explain_cost_change for the whole change; a smaller min_cost or sensitivity=high for more",
         freshness=freshness(wanted.window, call.now, wanted.days.last),
     )
 
 
-def _notes(wanted: Asked, by_month: bool) -> list[str]:
+def _notes(wanted: Asked, monthly: MonthlySeries) -> list[str]:
     notes = [NEVER_JUDGED]
     if (wanted.days.first - wanted.days.known_from).days < FEWEST_DAYS:
         notes.append(f"Days are judged only once {FEWEST_DAYS} days before them are committed.")
-    if not by_month:
+    if monthly.series > len(monthly.costs):
+        notes.append(
+            f"Of {monthly.series} tenants' services with costs by the month the {len(monthly.costs)} that moved most "
+            "were judged by themselves, the rest by service."
+        )
+    if not monthly.totals:
         notes.append(
             f"Costs shared by the month were not judged: that takes a whole month and {FEWEST_MONTHS} before it."
         )
