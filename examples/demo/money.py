@@ -1,4 +1,4 @@
-"""The SaaS company's own agent asks: who loses money and since when, what features cost, and what comes."""
+"""The SaaS company's own agent asks: who loses money, what features cost, what comes, and what stands out."""
 
 from decimal import Decimal
 from typing import Any
@@ -68,3 +68,39 @@ async def what_comes(sandbox: Sandbox, truth: dict[str, Any]) -> None:
     parts = [Decimal(one["cost"]) for one in report["tenants"]] + [Decimal(report["other"]["cost"])]
     require(sum(parts) + Decimal(report["residual"]) == shown, "tenants and residual do not sum to the total")
     require(report["history_months"] == len(truth["months"]), "it is not told from all months")
+
+
+async def what_stands_out(sandbox: Sandbox, truth: dict[str, Any]) -> None:
+    """What spend is unusual, why cost moved, and what can be saved."""
+    spike = truth["planted"]["cost_spike"]
+    month = spike["days"][0][:7]
+    async with connected(sandbox, "cost-explorer", None) as client:
+        ask("provider", f"Was anything unusual in {month}?")
+        found = await call(client, "find_cost_anomalies", period=month)
+        first = found["anomalies"][0]
+        say(
+            f"  {first['service']} of {first.get('tenant_id', 'all')}, {first['first_day']} to {first['last_day']}:"
+            f" {first['actual']} {first['currency']} for {first['expected']}, {first['reason']}"
+        )
+        say(f"  {found['count']} in all; a rank, not a probability")
+        require(first.get("tenant_id") == spike["tenant"], f"it is {spike['tenant']}'s in truth")
+        require([first["first_day"], first["last_day"]] == [spike["days"][0], spike["days"][-1]], "the days differ")
+        require(Decimal(first["actual"]) == cents(spike["cost"]), f"it cost {spike['cost']} in truth")
+
+        ask("provider", f"Why did {spike['tenant']}'s cost move in {month}?")
+        told = await call(client, "explain_cost_change", tenant_id=spike["tenant"], period=month)
+        (change,) = told["changes"]
+        say(f"  {change['summary']}")
+        for driver in change["drivers"]:
+            say(f"  {driver['driver']:<12}{driver['change']:>10}")
+        say(f"  in all{change['change']:>16}   ({change['before']} to {change['after']})")
+        drivers = sum((Decimal(one["change"]) for one in change["drivers"]), Decimal(0))
+        require(drivers == Decimal(change["change"]), "the drivers do not sum to the change")
+
+        ask("provider", f"What could we save, going by {MONTH}?")
+        report = await call(client, "suggest_savings", period=MONTH, limit=4)
+    for one in report["findings"]:
+        say(f"  {one['saving']:>8} ({one['low']} .. {one['high']}) a month, {one['effort']} effort: {one['title']}")
+    say(f"  {report['finding_count']} findings, {report['gross']} in all, {report['net']} with nothing counted twice")
+    shown = sum((Decimal(one["saving"]) for one in report["findings"]), Decimal(report["other"]["saving"]))
+    require(shown == Decimal(report["gross"]), "the findings do not sum to the gross")

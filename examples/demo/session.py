@@ -1,11 +1,11 @@
 """An agent session with the sandbox's company, the servers started over stdio as a host starts them.
 
 The provider asks who its tenants are, what each costs, whether that ties to the bill, who loses money and since when,
-what features cost, what the next half year brings, what is used and who fades. The tenant acme asks for its own costs
-and bill and then for globex's, which two layers refuse in turn. Its bot answers a question twice and pays once, and
-remembers what a family said. Then a tenant is taken in, changes, is suspended, and leaves for good. Every figure is
-compared with the truth that the company was made from, or with what the stores hold. Exits 0 when all of it is as it
-should be.
+what features cost, what the next half year brings, what stood out and why, what could be saved, what is used and who
+fades. The tenant acme asks for its own costs and bill and then for globex's, which two layers refuse in turn. Its bot
+answers a question twice and pays once, and remembers what a family said. Then a tenant is taken in, changes, is
+suspended, and leaves for good. Every figure is compared with the truth that the company was made from, or with what the
+stores hold. Exits 0 when all of it is as it should be.
 """
 
 import json
@@ -30,6 +30,7 @@ PARTS = (
     money.who_loses,
     money.what_features_cost,
     money.what_comes,
+    money.what_stands_out,
     provider.what_they_use,
     tenant.its_costs,
     tenant.its_bill,
