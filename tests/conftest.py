@@ -2,6 +2,9 @@
 
 import pytest
 
+COMPANIES = ("sandbox", "wayfarer")
+"""Fixtures that take long to make and that no test changes."""
+
 pytest_plugins = ["fixtures.sandbox", "fixtures.small_company", "fixtures.serving"]
 
 
@@ -11,7 +14,8 @@ def anyio_backend() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, where tests run side by side, what shares a sandbox: a file's tests, and all of the company's."""
+    """Keep together, where tests run side by side, what shares a company; else a file's tests."""
     for item in items:
-        of_company = "sandbox" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("company" if of_company else item.path.stem))
+        used = getattr(item, "fixturenames", ())
+        shared = next((name for name in COMPANIES if name in used), None)
+        item.add_marker(pytest.mark.xdist_group(shared or f"{item.path.parent.name}.{item.path.stem}"))

@@ -8,10 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from cost_explorer.wayfarer import MONTHS, Wayfarer, found
+from cost_explorer.wayfarer import MONTHS, Wayfarer
 from fixtures.asking import Asker
 from fixtures.clock import Clock
-from fixtures.stores import Cloud
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
@@ -26,8 +25,8 @@ MOST_BYTES = 25_000
 
 
 @pytest.fixture(scope="module")
-async def company(shared_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Wayfarer:
-    return await found("margins-company", shared_cloud, tmp_path_factory.mktemp("margins"))
+def company(wayfarer: Wayfarer) -> Wayfarer:
+    return wayfarer
 
 
 @pytest.fixture(scope="module")

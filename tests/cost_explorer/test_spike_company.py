@@ -5,10 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from cost_explorer.wayfarer import Wayfarer, found
+from cost_explorer.wayfarer import Wayfarer
 from fixtures.asking import Asker
 from fixtures.clock import Clock
-from fixtures.stores import Cloud
 from tenantscope_core.stores.datasets import DatasetReader
 from tenantscope_core.stores.duckdb_engine import DuckDbEngine
 from tenantscope_core.stores.object_cache import ObjectCache
@@ -21,8 +20,8 @@ CENT = Decimal("0.01")
 
 
 @pytest.fixture(scope="module")
-async def company(shared_cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Wayfarer:
-    return await found("spike-company", shared_cloud, tmp_path_factory.mktemp("spike"))
+def company(wayfarer: Wayfarer) -> Wayfarer:
+    return wayfarer
 
 
 @pytest.fixture(scope="module")
