@@ -10,7 +10,7 @@ from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.anomalies import FALSE_ALARMS, Sensitivity
 from tenantscope_cost_explorer.anomaly_models import CostAnomalies, Unseen
-from tenantscope_cost_explorer.anomaly_report import FEWER_ROWS, ROWS, described
+from tenantscope_cost_explorer.anomaly_report import FEWER_ROWS, MANY, ROWS, described
 from tenantscope_cost_explorer.anomaly_search import MonthlySeries, search
 from tenantscope_cost_explorer.baselines import FEWEST_DAYS, FEWEST_MONTHS
 from tenantscope_cost_explorer.sources.costs import freshness
@@ -66,7 +66,7 @@ async def find_cost_anomalies(
         min_cost=min_cost,
         anomalies=[
             described(
-                one, rank=rank, fleet=call.tenant is None, revenue=revenue, rows=ROWS if limit <= 5 else FEWER_ROWS
+                one, rank=rank, fleet=call.tenant is None, revenue=revenue, rows=ROWS if limit <= MANY else FEWER_ROWS
             )
             for rank, one in enumerate(anomalies[:limit], 1)
         ],
