@@ -39,7 +39,9 @@ QUESTIONS: list[tuple[str | None, str, dict[str, Any]]] = [
     (None, "explain_cost_change", {"period": "2026-09"}),
     (None, "explain_cost_change", {"period": "2026-09-02..2026-09-04", "compared_with": "2026-08-01..2026-08-20"}),
     ("acme", "find_cost_anomalies", {"period": "2026-09"}),
+    (None, "explain_cost_change", {"period": "2026-09", "tenant_id": "globex"}),
     (None, "find_cost_anomalies", {"period": "2026-09", "min_cost": 0}),
+    (None, "find_cost_anomalies", {"period": "2026-09", "tenant_id": "globex", "min_cost": 0}),
     (None, "suggest_savings", {"period": "2026-09"}),
     (None, "suggest_savings", {"period": "2026-08..2026-09", "tenant_id": "globex"}),
 ]

@@ -9,7 +9,8 @@ from tenantscope_cost_explorer.anomalies.answers import AnomalyRow, CostAnomaly
 from tenantscope_cost_explorer.anomalies.events import ALL, Anomaly, Event, Row
 from tenantscope_cost_explorer.changes.report import RESIDUAL, quantity
 
-ROWS, FEWER_ROWS = 5, 3  # of many anomalies fewer are shown of each, so that the longest names fit
+MANY = 5
+ROWS, FEWER_ROWS = 5, 2  # of more than MANY anomalies fewer are shown of each, so that the longest names fit
 MOST = 100.0  # where there was no spend at all, a score is any number
 ZERO = Decimal(0)
 

@@ -66,7 +66,7 @@ async def find_cost_anomalies(
         min_cost=min_cost,
         anomalies=[
             described(
-                one, rank=rank, fleet=call.tenant is None, revenue=revenue, rows=ROWS if limit <= 5 else FEWER_ROWS
+                one, rank=rank, fleet=call.tenant is None, revenue=revenue, rows=ROWS if limit <= MANY else FEWER_ROWS
             )
             for rank, one in enumerate(anomalies[:limit], 1)
         ],
