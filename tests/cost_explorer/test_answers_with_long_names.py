@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 from tenantscope_core.tool.outcome import MAX_ANSWER_BYTES
-from tenantscope_cost_explorer.anomalies import Anomaly, Event, Key, Row, Spent
-from tenantscope_cost_explorer.anomaly_report import FEWER_ROWS, MANY, ROWS, described
-from tenantscope_cost_explorer.change_report import currency_change
-from tenantscope_cost_explorer.changes import Amounts, Cell, Lengths
+from tenantscope_cost_explorer.anomalies.events import Anomaly, Event, Key, Row, Spent
+from tenantscope_cost_explorer.anomalies.report import FEWER_ROWS, MANY, ROWS, described
+from tenantscope_cost_explorer.changes.drivers import Amounts, Cell, Lengths
+from tenantscope_cost_explorer.changes.report import currency_change
 from tenantscope_cost_explorer.tools.explain_cost_change import (
     LINES_OF_FURTHER_CURRENCIES,
     MAX_CURRENCIES,

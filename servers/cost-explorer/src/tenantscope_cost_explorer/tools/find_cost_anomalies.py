@@ -11,7 +11,7 @@ from tenantscope_core.tool import READ, Call, ShownTo, tool
 from tenantscope_cost_explorer.anomalies.answers import CostAnomalies, Unseen
 from tenantscope_cost_explorer.anomalies.baselines import FEWEST_DAYS, FEWEST_MONTHS
 from tenantscope_cost_explorer.anomalies.events import FALSE_ALARMS, Sensitivity
-from tenantscope_cost_explorer.anomalies.report import FEWER_ROWS, ROWS, described
+from tenantscope_cost_explorer.anomalies.report import FEWER_ROWS, MANY, ROWS, described
 from tenantscope_cost_explorer.anomalies.search import MonthlySeries, search
 from tenantscope_cost_explorer.sources.costs import freshness
 from tenantscope_cost_explorer.sources.open import Sources
