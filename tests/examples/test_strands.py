@@ -66,7 +66,9 @@ def test_a_tenants_agent_gets_its_own_costs_and_is_refused_anothers(
     small_company: Sandbox, strands_python: Path, urls: dict[str, str]
 ):
     said = conversation(strands_python, urls, token_file(small_company, "acme"))
-    assert "tools: tenants_whoami, tenants_get_tenant, " in said and ", costs_get_costs, usage_" in said
+    assert (
+        "tools: tenants_whoami, tenants_get_tenant, " in said and ", costs_get_costs, " in said and ", usage_" in said
+    )
     assert "tenants_create_tenant" not in said
     assert '"tenant_id":"acme"' in said and '"120.50"' in said
     assert "error: invalid_argument: tenant_id is not an argument for a tenant" in said

@@ -124,7 +124,7 @@ def test_the_servers_own_identity_opens_no_data(small_company: Sandbox):
 
 
 @pytest.mark.requirement("own-identity-opens-nothing")
-def test_a_role_is_had_with_one_tenant_the_external_id_and_nothing_else(served: Served):
+async def test_a_role_is_had_with_one_tenant_the_external_id_and_nothing_else(served: Served):
     sandbox, name = served.sandbox, served.spec.name
     sts = sandbox.client("sts", sandbox.execution)
     given = {"RoleSessionName": "test", "ExternalId": sandbox.external_id}
@@ -146,7 +146,7 @@ def test_a_role_is_had_with_one_tenant_the_external_id_and_nothing_else(served: 
 
 
 @pytest.mark.requirement("cloud-holds-alone")
-def test_a_servers_policy_names_the_tenant_wherever_it_opens_data(served: Served):
+async def test_a_servers_policy_names_the_tenant_wherever_it_opens_data(served: Served):
     """Nothing that holds tenants' data is opened without the tenant's tag in the resource or the condition.
 
     But for users, whom IAM cannot tell apart within a pool: see the server's own tests of them.

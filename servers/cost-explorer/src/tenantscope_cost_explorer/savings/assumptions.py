@@ -1,7 +1,7 @@
-"""What the savings assume, each figure with where it is from; nothing else in them is assumed.
+"""What the savings assume, each figure with the page on which to check it; nothing else in them is assumed.
 
-Prices and discounts are AWS's public ones of us-east-1 as of spring 2026, rounded down; they change, and yours may be
-others. Where a bill itself tells a price, that one is taken.
+Prices and discounts are those that AWS offers publicly in us-east-1 as we knew them in spring 2026, rounded down; they
+change, and yours may be others. Where a bill itself tells a price, that one is taken.
 """
 
 from dataclasses import dataclass

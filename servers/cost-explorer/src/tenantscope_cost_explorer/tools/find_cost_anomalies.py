@@ -14,6 +14,7 @@ from tenantscope_cost_explorer.anomalies.events import FALSE_ALARMS, Sensitivity
 from tenantscope_cost_explorer.anomalies.report import FEWER_ROWS, MANY, ROWS, described
 from tenantscope_cost_explorer.anomalies.search import MonthlySeries, search
 from tenantscope_cost_explorer.sources.costs import freshness
+from tenantscope_cost_explorer.sources.fleet import fleet_session
 from tenantscope_cost_explorer.sources.open import Sources
 from tenantscope_cost_explorer.sources.revenues import revenue_of
 from tenantscope_cost_explorer.sources.series import Asked, asked, daily_series, monthly_series, one_offs
@@ -49,10 +50,8 @@ async def find_cost_anomalies(
     daily = await daily_series(costs, call.aws, wanted)
     monthly = await monthly_series(costs, call.aws, wanted)
     once = await one_offs(costs, call.aws, wanted)
-    revenue = None
-    if call.caller.is_provider:
-        fleet = call.aws if call.tenant is None else await call.fleet()
-        revenue = await revenue_of(costs, fleet, wanted.window.period, call.tenant)
+    fleet = await fleet_session(call)
+    revenue = None if fleet is None else await revenue_of(costs, fleet, wanted.window.period, call.tenant)
     found = await to_thread.run_sync(search, daily, monthly, once, wanted.days, wanted.months, sensitivity)
     least = Decimal(repr(min_cost))
     anomalies = [one for one in found if abs(one.excess) >= least]

@@ -8,13 +8,13 @@ from anyio import to_thread
 from pydantic import Field
 from tenantscope_core.results.errors import InvalidArgument, NotFound
 from tenantscope_core.results.periods import Month
-from tenantscope_core.stores.aws import AwsCaller
 from tenantscope_core.tool import READ, Call, ShownTo, tool
 
 from tenantscope_cost_explorer.currencies import choose_currency
 from tenantscope_cost_explorer.forecasting.answers import EventIn, ForecastReport
 from tenantscope_cost_explorer.forecasting.events import Event
 from tenantscope_cost_explorer.sources.costs import freshness
+from tenantscope_cost_explorer.sources.fleet import fleet_session
 from tenantscope_cost_explorer.sources.histories import History
 from tenantscope_cost_explorer.sources.open import Sources
 
@@ -41,7 +41,7 @@ async def forecast_costs(
         forecast,
     )
 
-    fleet = await _fleet(call)
+    fleet = await fleet_session(call)
     alone = fleet is None
     aws = call.aws if fleet is None else fleet
     histories = call.sources.histories
@@ -87,18 +87,6 @@ async def forecast_costs(
         freshness=freshness(history.window, call.now, None),
         next=_next(call),
     )
-
-
-async def _fleet(call: Call[Sources]) -> AwsCaller | None:
-    """The session that sees all tenants; None for a tenant's caller, and where this server has none."""
-    if not call.caller.is_provider:
-        return None
-    if call.tenant is None:
-        return call.aws
-    try:
-        return await call.fleet()
-    except NotFound:
-        return None
 
 
 def _currency(history: History, asked: str | None, tenant: str | None) -> str:
